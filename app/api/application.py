@@ -1,0 +1,73 @@
+"""The FastAPI application around the routers: errors, the gate, CORS. `main.py` gives it a Service when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from app.api import describe
+from app.api.middleware import Gate
+from app.api.problems import on_dicomweb_error, on_http_error
+from app.api.routers import dicomweb_router, operational_router
+from app.errors import DicomwebError
+
+PREFLIGHT_SECONDS = 7200
+REQUEST_HEADERS = ("Accept", "Authorization", "Content-Type", "If-Modified-Since", "If-None-Match", "Range", "X-Request-Id", "traceparent")
+ANSWER_HEADERS = (
+    "Accept-Ranges",
+    "Content-Length",
+    "Content-Location",
+    "Content-Range",
+    "Content-Type",
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "Warning",
+    "X-Request-Id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere."""
+
+    base_path: str = "/dicom-web"
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+
+
+def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The application; `lifespan` puts a `request.Service` into `app.state.service`."""
+    app = FastAPI(
+        title="Radiolucent", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False, lifespan=lifespan
+    )
+    app.include_router(dicomweb_router(), prefix=surroundings.base_path)
+    app.include_router(operational_router())
+    app.add_exception_handler(DicomwebError, on_dicomweb_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(Gate, hosts=surroundings.hosts, origins=surroundings.origins)
+    if surroundings.origins:
+        # The outermost layer: a browser hides the reason of an error answer that lacks these headers.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=sorted(surroundings.origins),
+            allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=ANSWER_HEADERS,
+            max_age=PREFLIGHT_SECONDS,
+        )
+
+    def openapi() -> dict[str, Any]:
+        return describe.document(surroundings.base_path)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app

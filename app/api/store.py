@@ -1,0 +1,38 @@
+"""`POST /studies` and `POST /studies/{study}` (PS3.18 10.5): the body is streamed into the transaction as it arrives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from app.api.request import admit, target_of, wanted
+from app.api.responses import json_body
+from app.dicomweb import multipart, store_report
+from app.dicomweb.negotiate import select
+from app.errors import InvalidMultipart
+from app.studies.metadata import OFFERS
+from app.studies.store import StoreRequest, store
+
+
+async def store_instances(request: Request) -> Response:
+    """The Store Instances Response Module as DICOM JSON, with 200, 202 or 409 (PS3.18 Table 10.5.3-1)."""
+    context = await admit(request)
+    study = target_of(request).study if "study" in request.path_params else None
+    wish = wanted(request)
+    select(OFFERS, accept=wish.accept, parameter=wish.parameter)
+    content = multipart.boundary_of(request.headers.get("content-type"))
+    answer = await store(context.archive, context.caller, StoreRequest(content, _body(request), study))
+    status, report = store_report.report(answer.stored, answer.failed, base=context.base, study=study)
+    return json_body(request, json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(), {}, status)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect as error:
+        raise InvalidMultipart("The connection broke off before the end of the body", clause="PS3.18 8.6.1.2") from error

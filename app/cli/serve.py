@@ -1,0 +1,73 @@
+"""`radiolucent serve`: the server. Options become RADIOLUCENT_* variables, since each worker reads its settings itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app import __version__
+from app.cli.logs import log_config
+from app.cli.options import DataDir, settings_for
+from app.index import migrate
+from app.settings import Settings, refuse_unsafe, variable
+
+GREETING = """\
+Radiolucent {version}
+  listens on  {base}  ({reach})
+  data in     {data}
+
+Try:
+  curl -H 'Content-Type: application/dicom' --data-binary @image.dcm {base}/studies
+  curl -H 'Accept: application/dicom+json' '{base}/studies?limit=10'
+  curl -H 'Accept: application/dicom+json' {base}/studies/STUDY_INSTANCE_UID/metadata
+
+Import folders and zip archives with `radiolucent import PATH...`; stop with Ctrl-C.
+"""
+
+
+def command(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="TCP port to listen on.", show_default="8080")] = None,
+    data: DataDir = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Server processes.", show_default="1")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve on an address that others can reach although nobody is asked who they are.")
+    ] = False,
+) -> None:
+    """Serve DICOMweb. On a loopback address (the default) no login is needed; on any other it refuses to start without authentication."""
+    given = {
+        variable("http", "host"): host,
+        variable("http", "port"): port,
+        variable("http", "workers"): workers,
+        variable("storage", "data_dir"): Path(data).absolute() if data is not None else None,
+        variable("access", "insecure"): "true" if insecure else None,
+    }
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    settings = settings_for(None)
+    refuse_unsafe(settings)
+    migrate(settings.database_url)
+    typer.echo(greeting(settings))
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.http.host,
+        port=settings.http.port,
+        workers=settings.http.workers,
+        access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
+        server_header=False,
+        proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
+        log_config=log_config(settings.log),
+        log_level=settings.log.level,
+    )
+
+
+def greeting(settings: Settings) -> str:
+    """Where it listens, where the data lie, and three commands to try."""
+    host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
+    base = settings.http.public_base_url or f"http://{host}:{settings.http.port}{settings.http.base_path}"
+    reach = "local mode: only this machine, no login" if settings.local_mode else "INSECURE: anyone who can reach it, no login"
+    return GREETING.format(version=__version__, base=base, reach=reach, data=settings.data_dir)

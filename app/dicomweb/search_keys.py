@@ -1,0 +1,101 @@
+"""From the attributes of a level to what an index keeps of them: normal forms by column, and single values by path.
+
+Knows the keys (`dicom.attributes`) and their normal forms (`dicom.values`). Must not know: SQL, queries (PS3.4 C.2.2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from app.dicom import names, values
+from app.dicom.attributes import KEYS_OF, Key, Kind
+from app.model import JsonObject, Level
+
+Column = str | int | float | None
+
+VALUES = 256
+"""Values, or items, of one attribute that are searched; more than that is no longer a search key but an attack or an error."""
+
+ROWS = 1024
+"""Single values of one key that an index keeps, words of names and values in items included."""
+
+WORDS = "~"
+"""Stands behind the path of a name's folded words, which fuzzy matching reads."""
+
+_NORMAL: dict[Kind, Callable[[Any], Column]] = {
+    Kind.UID: values.uid,
+    Kind.TEXT: values.text,
+    Kind.DATE: values.date,
+    Kind.TIME: values.time,
+    Kind.DATETIME: values.instant,
+    Kind.INTEGER: values.integer,
+    Kind.DECIMAL: values.decimal,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedValue:
+    """One normal form: `path` joins the tags by dots (`00400275.00400009`), followed by `~` for the words of a name.
+
+    `item` is the number of the sequence's item from 1, and 0 for an attribute that is not nested.
+    """
+
+    path: str
+    item: int
+    value: str
+
+
+def columns(level: Level, attributes: JsonObject) -> dict[str, Column]:
+    """The normal form of the first value for each column of `attributes.KEYS` at this level; None where there is no value or no form."""
+    return {key.column: _first(key, attributes) for key in KEYS_OF[level] if key.column is not None}
+
+
+def indexed_values(level: Level, attributes: JsonObject) -> list[IndexedValue]:
+    """What the keys without a column hold: a row for each value, for each group and each word of a name; at most ROWS for a key.
+
+    No two rows are equal.
+    """
+    keys = (key for key in KEYS_OF[level] if key.column is None and not key.computed_from)
+    return list(dict.fromkeys(row for key in keys if key.path[0] in attributes for row in islice(_rows(key, attributes), ROWS)))
+
+
+def stored_values(element: Any) -> list[Any]:
+    """The Value array of an element of DICOM JSON, at most VALUES long; empty for anything that is not one."""
+    found = element.get("Value") if isinstance(element, dict) else None
+    return found[:VALUES] if isinstance(found, list) else []
+
+
+def _first(key: Key, attributes: JsonObject) -> Column:
+    normal = _NORMAL[key.kind]
+    for value in stored_values(attributes.get(key.path[0])):
+        if value is not None:
+            return _or_none(normal(value))
+    return None
+
+
+def _or_none(form: Column) -> Column:
+    return None if form == "" else form
+
+
+def _rows(key: Key, attributes: JsonObject) -> Iterator[IndexedValue]:
+    path = ".".join(key.path)
+    if len(key.path) == 1:
+        yield from _leaf_rows(key, path, 0, attributes[key.path[0]])
+        return
+    for number, item in enumerate(stored_values(attributes[key.path[0]]), 1):
+        if isinstance(item, dict) and key.path[1] in item:
+            yield from _leaf_rows(key, path, number, item[key.path[1]])
+
+
+def _leaf_rows(key: Key, path: str, item: int, element: Any) -> Iterator[IndexedValue]:
+    for value in stored_values(element):
+        if key.kind is Kind.NAME:
+            yield from (IndexedValue(path, item, group) for group in names.name_groups(value))
+            yield from (IndexedValue(path + WORDS, item, word) for word in names.name_words(value))
+            continue
+        form = _NORMAL[key.kind](value)
+        if form is not None and form != "":
+            yield IndexedValue(path, item, str(form))

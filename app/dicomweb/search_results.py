@@ -1,0 +1,247 @@
+"""The objects that a search answers with (PS3.18 10.6.3.3): split by level, kept ready, and put together on demand.
+
+Every object is one DICOM JSON object as compact UTF-8 text, keys ascending, BASE_MARK for the base URL. Must not know: SQL, HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, REQUIRED, SHARED, level_of, tag, vr_of
+from app.dicomweb.query import Query
+from app.dicomweb.search_keys import IndexedValue, columns, indexed_values
+from app.model import BASE_MARK, JsonObject, Level
+
+__all__ = [
+    "IndexedValue",
+    "Needs",
+    "Stored",
+    "answer",
+    "columns",
+    "indexed_values",
+    "instance_computed",
+    "merge",
+    "needs",
+    "ready",
+    "series_computed",
+    "split",
+    "study_computed",
+]
+
+_MARK = BASE_MARK.decode()
+_BULK_MARK = b'"BulkDataURI":"\\u0001'
+_BULK_BASE = b'"BulkDataURI":"' + BASE_MARK
+_CHARACTER_SET, _AVAILABILITY, _RETRIEVE_URL = tag("SpecificCharacterSet"), tag("InstanceAvailability"), tag("RetrieveURL")
+_STUDY_UID, _SERIES_UID = tag("StudyInstanceUID"), tag("SeriesInstanceUID")
+_VRS = {name: vr_of(name) for level in Level for name in REQUIRED[level]}
+_READY = {level: frozenset(REQUIRED[level] + ALWAYS[level]) for level in Level}
+_SEARCHED_IN_INSTANCE = _READY[Level.INSTANCE] | {key.path[0] for key in KEYS_OF[Level.INSTANCE]}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the index keeps of one resource: its `ready` object, and all its attributes if `needs` asks for them.
+
+    The attributes of an instance are its whole Metadata.
+    """
+
+    ready: bytes
+    attributes: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What `answer` has to be given for a query: the levels of the `Stored` arguments, and those among them with `attributes`.
+
+    If `only_ready`, the ready object of the query's own level is the answer as it stands, and `answer` need not be called.
+    """
+
+    levels: frozenset[Level]
+    attributes: frozenset[Level]
+
+    @property
+    def only_ready(self) -> bool:
+        return len(self.levels) == 1 and not self.attributes
+
+
+def split(obj: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
+    """The attributes of study, series and instance in the Metadata of one instance; each holds its own UID.
+
+    Study and series are without bulkdata, nested or not, for it belongs to one instance. The instance's part holds only what searches
+    match or always return: everything else stands in its Metadata.
+    """
+    parts: dict[Level, JsonObject] = {level: {} for level in Level}
+    for name, element in obj.items():
+        level = level_of(name)
+        if level is not Level.INSTANCE:
+            _take(parts[level], name, element)
+        elif name in _SEARCHED_IN_INSTANCE:
+            parts[level][name] = element
+    for name in SHARED:
+        if name in obj:
+            parts[Level.STUDY][name] = parts[Level.SERIES][name] = obj[name]
+    return parts[Level.STUDY], parts[Level.SERIES], parts[Level.INSTANCE]
+
+
+def merge(old: JsonObject, new: JsonObject, *, overwrite: bool) -> JsonObject:
+    """The attributes of a study or series after one more instance: the first stored value wins, and an empty one is filled.
+
+    With `overwrite`, for an instance that replaces another, values of `new` win. Returns `old` itself if nothing changes.
+    """
+    changed = {
+        name: element
+        for name, element in new.items()
+        if name not in old or (not _is_empty(element) and (overwrite or _is_empty(old[name])) and element != old[name])
+    }
+    return old | changed if changed else old
+
+
+def study_computed(modalities: Iterable[str], series: int, instances: int, sop_classes: Iterable[str] = ()) -> JsonObject:
+    """ModalitiesInStudy, the two counts, and SOPClassesInStudy if given (PS3.4 C.3.4)."""
+    classes = sorted(set(sop_classes))
+    return {
+        "00080061": _element("CS", sorted(filter(None, set(modalities)))),
+        **({"00080062": _element("UI", classes)} if classes else {}),
+        "00201206": _element("IS", [series]),
+        "00201208": _element("IS", [instances]),
+    }
+
+
+def series_computed(study_uid: str, instances: int) -> JsonObject:
+    """The count, and the UID above, by which a client finds its way without remembering what it asked."""
+    return {_STUDY_UID: _element("UI", [study_uid]), "00201209": _element("IS", [instances])}
+
+
+def instance_computed(study_uid: str, series_uid: str) -> JsonObject:
+    """The UIDs above."""
+    return {_STUDY_UID: _element("UI", [study_uid]), _SERIES_UID: _element("UI", [series_uid])}
+
+
+def ready(level: Level, attributes: JsonObject, *, computed: JsonObject, retrieve_uri: str) -> bytes:
+    """The object that answers a search which asks for nothing special (PS3.18 tables 10.6.3-3 to 10.6.3-5).
+
+    Required attributes stand in it even if they are empty, conditional ones if they have a value. `retrieve_uri` is relative to the base
+    URL (`/studies/1.2`). The text is UTF-8 whatever the stored objects are written in, and says so in (0008,0005).
+    """
+    found: JsonObject = {name: {"vr": _VRS[name]} for name in REQUIRED[level]}
+    for name, element in (attributes | computed).items():
+        if name in _READY[level] and not _is_empty(element):
+            found[name] = element
+    found[_CHARACTER_SET] = _element("CS", ["ISO_IR 192"])
+    found[_AVAILABILITY] = _element("CS", ["ONLINE"])
+    found[_RETRIEVE_URL] = _element("UR", [_MARK + retrieve_uri])
+    return _text(found)
+
+
+def needs(query: Query) -> Needs:
+    """What `answer` reads for this query; made once, good for all its matches."""
+    whole = _whole(query)
+    if query.include_all:
+        return Needs(whole, whole)
+    picked = [path[0] for path in _paths(query) if not any(path[0] in _READY[level] for level in whole)]
+    levels = {level_of(name) for name in picked}
+    return Needs(whole | levels, frozenset(level_of(name) for name in picked if name not in _READY[level_of(name)]))
+
+
+def answer(query: Query, *, study: Stored | None = None, series: Stored | None = None, instance: Stored | None = None) -> bytes:
+    """The object of one match: the ready ones of its level and of the levels above that the URI does not name (PS3.18 10.6.3), and what
+    the query includes or matches beyond them. `needs(query)` says which arguments it reads. A requested attribute without a value is
+    left out unless it is required; `sequence.leaf` gives the sequence with items of those leaves only.
+    """
+    stored = {Level.STUDY: study, Level.SERIES: series, Level.INSTANCE: instance}
+    wanted, whole, trees = needs(query), _whole(query), _trees(query)
+    picked: JsonObject = {}
+    found: JsonObject = {}
+    for level in sorted(wanted.levels, key=DEPTH.__getitem__):
+        own = json.loads(_of(stored, level).ready, strict=False)
+        known = _of(stored, level).attributes | own if level in wanted.attributes else own
+        # An instance's Metadata repeats what stands above it: there the study and the series know better, and come first.
+        picked = (known if query.include_all else _pick(known, trees.get(level, {}))) | picked
+        if level in whole:
+            found |= own
+    return _text(picked | found)
+
+
+def _whole(query: Query) -> frozenset[Level]:
+    """The query's level, and the levels above that its URI leaves open."""
+    named = {Level.STUDY: query.target.study, Level.SERIES: query.target.series}
+    return frozenset({query.level} | {level for level, uid in named.items() if uid is None and DEPTH[level] < DEPTH[query.level]})
+
+
+def _of(stored: dict[Level, Stored | None], level: Level) -> Stored:
+    found = stored[level]
+    if found is None:
+        raise ValueError(f"the {level.value} that needs() names was not given")
+    return found
+
+
+def _paths(query: Query) -> list[tuple[str, ...]]:
+    """Paths that the answer returns, at the query's level or above; one sequence may be asked for by several leaves."""
+    asked = dict.fromkeys([*query.include, *(path for match in query.matches for path in match.paths)])
+    return [path for path in asked if DEPTH[level_of(path[0])] <= DEPTH[query.level]]
+
+
+def _trees(query: Query) -> dict[Level, dict[str, list[tuple[str, ...]]]]:
+    """For each level the tags to pick, each with the rests of its paths."""
+    trees: dict[Level, dict[str, list[tuple[str, ...]]]] = {}
+    for path in _paths(query):
+        trees.setdefault(level_of(path[0]), {}).setdefault(path[0], []).append(path[1:])
+    return trees
+
+
+def _pick(attributes: JsonObject, tree: dict[str, list[tuple[str, ...]]]) -> JsonObject:
+    return {name: _prune(attributes[name], rests) for name, rests in tree.items() if name in attributes}
+
+
+def _prune(element: Any, rests: Sequence[tuple[str, ...]]) -> Any:
+    """The element whole if one of the paths ends here, else a sequence whose items hold only what the paths lead to."""
+    if () in rests or element.get("vr") != "SQ" or "Value" not in element:
+        return element
+    by_tag: dict[str, list[tuple[str, ...]]] = {}
+    for rest in rests:
+        by_tag.setdefault(rest[0], []).append(rest[1:])
+    kept = [{name: _prune(item[name], by_tag[name]) for name in sorted(by_tag) if name in item} for item in element["Value"]]
+    return element | {"Value": kept}
+
+
+def _take(part: JsonObject, name: str, element: Any) -> None:
+    if not _is_bulk(element):
+        part[name] = _without_bulk(element)
+
+
+def _is_bulk(element: Any) -> bool:
+    return "BulkDataURI" in element or "InlineBinary" in element
+
+
+def _without_bulk(element: Any) -> Any:
+    if element.get("vr") != "SQ" or "Value" not in element:
+        return element
+    items = [{name: _without_bulk(inner) for name, inner in item.items() if not _is_bulk(inner)} for item in element["Value"]]
+    return element | {"Value": items}
+
+
+def _is_empty(element: Any) -> bool:
+    if _is_bulk(element):
+        return False
+    return all(value in (None, "", {}) for value in element.get("Value") or ())
+
+
+def _element(vr: str, values: list[Any]) -> JsonObject:
+    return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
+def _text(obj: JsonObject) -> bytes:
+    return b"{" + b",".join(_member(name, obj[name]) for name in sorted(obj)) + b"}"
+
+
+def _member(name: str, element: Any) -> bytes:
+    """One member, where the mark stands as its raw byte only in URIs that this server wrote; in any other value it stays escaped."""
+    text = json.dumps(element, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    if b"\\u0001" in text:
+        text = text.replace(_BULK_MARK, _BULK_BASE)
+        if name == _RETRIEVE_URL:
+            text = text.replace(b"\\u0001", BASE_MARK, 1)
+    return b'"' + name.encode() + b'":' + text

@@ -1,0 +1,120 @@
+"""From records and attributes to the values of rows, and from rows back to records. Runs no statement.
+
+Normal forms come from `dicomweb.search_keys`, which bounds them and frees them of what a database cannot hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from app.dicom.attributes import DEPTH
+from app.dicomweb.search_results import columns, indexed_values, instance_computed, ready
+from app.index import documents
+from app.index.tables import LAST, OWN
+from app.model import Blob, InstanceRecord, JsonObject, Level, Target, Uid
+
+Row = dict[str, Any]
+
+MODALITIES_IN_STUDY = "00080061"
+SOP_CLASSES_IN_STUDY = "00080062"
+
+
+def dump(attributes: JsonObject) -> str:
+    """The stored text of a level's attributes: ASCII only, so that any database holds any character of it."""
+    return json.dumps(attributes, separators=(",", ":"), sort_keys=True)
+
+
+def key_columns(level: Level, attributes: JsonObject) -> Row:
+    """The level's own columns for matching, and its position; the columns which identify the row come from the record."""
+    found = columns(level, attributes)
+    row: Row = {name: value for name, value in found.items() if name not in OWN}
+    row["position"] = _study_position(found) if level is Level.STUDY else _numbered_position(found[f"{level.value}_number"])
+    return row
+
+
+def _study_position(found: Mapping[str, Any]) -> str:
+    return f"{found['study_date'] or '':8}{found['study_time'] or ''}"
+
+
+def _numbered_position(number: Any) -> int:
+    return LAST if number is None else int(number)
+
+
+def value_rows(level: Level, owner: int, attributes: JsonObject) -> list[Row]:
+    """The rows of `attribute_value` for one owner."""
+    return [_value_row(level, owner, value.path, value.item, value.value) for value in indexed_values(level, attributes)]
+
+
+def computed_rows(owner: int, path: str, values: Iterable[str]) -> list[Row]:
+    """The rows of a list that a study computes from what lies below it."""
+    return [_value_row(Level.STUDY, owner, path, 0, value) for value in values]
+
+
+def _value_row(level: Level, owner: int, path: str, item: int, value: str) -> Row:
+    return {"level": DEPTH[level], "owner": owner, "path": path, "item": item, "value": value}
+
+
+def retrieve_uri(target: Target) -> str:
+    """The address of a resource below the service's base URL."""
+    named = (("studies", target.study), ("series", target.series), ("instances", target.instance))
+    return "".join(f"/{name}/{uid}" for name, uid in named if uid is not None)
+
+
+def instance_row(record: InstanceRecord) -> Row:
+    """All columns of `instance` but the ids and `weight`."""
+    return {
+        **key_columns(Level.INSTANCE, record.attributes),
+        "uid": record.instance_uid,
+        "sop_class_uid": record.sop_class_uid,
+        "transfer_syntax": record.transfer_syntax,
+        "digest": record.digest,
+        "blob_key": record.blob.key,
+        "blob_size": record.blob.size,
+        "blob_modified": record.blob.modified,
+        "form_key": record.form.key,
+        "received": record.received,
+        "ready": ready(
+            Level.INSTANCE,
+            record.attributes,
+            computed=instance_computed(record.study_uid, record.series_uid),
+            retrieve_uri=retrieve_uri(record.target),
+        ),
+    }
+
+
+def document_row(record: InstanceRecord) -> Row:
+    """All columns of `instance_document` but the id."""
+    return {
+        "form": documents.write_form(record.form),
+        "repairs": json.dumps(record.repairs),
+        "bulkdata": documents.write_bulkdata(record.bulkdata),
+        "frames": documents.write_frames(record.frames),
+        "metadata": record.metadata,
+    }
+
+
+def weight(document: Row) -> int:
+    """The size in bytes of a document row: pages of rows are bounded by it."""
+    return sum(len(value) for value in document.values())
+
+
+def record(row: RowMapping) -> InstanceRecord:
+    """A record from a row of `lookup.RECORD`, without the attributes and the metadata."""
+    return InstanceRecord(
+        study_uid=Uid(row["study_uid"]),
+        series_uid=Uid(row["series_uid"]),
+        instance_uid=Uid(row["uid"]),
+        sop_class_uid=Uid(row["sop_class_uid"]),
+        transfer_syntax=Uid(row["transfer_syntax"]),
+        blob=Blob(row["blob_key"], row["blob_size"], row["blob_modified"]),
+        digest=row["digest"],
+        form=documents.read_form(row["form"]),
+        frames=documents.read_frames(row["frames"]),
+        bulkdata=documents.read_bulkdata(row["bulkdata"]),
+        received=row["received"],
+        repairs=tuple(json.loads(row["repairs"])),
+    )

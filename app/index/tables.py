@@ -1,0 +1,213 @@
+"""The tables of the index: what lies in the database, and by which keys it is found. Nothing here runs a statement.
+
+Three tables are the information model (PS3.4 C.6.2.1). Each has one column for every single-valued key of `dicom.attributes.KEYS` of its
+level, in the normal form of `dicom.values`; names, multi-valued and nested keys stand in `attribute_value`. `position` is never null, so
+that the order of answers is the order of one unique index. What a search never reads (`instance_document`) is apart from what it does.
+
+Invariant: a series row has at least one instance, a study row at least one series; counts and ready answers tell of the same commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from sqlalchemy import BigInteger, Column, Double, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+
+from app.dicom.attributes import KEYS, Key, Kind
+from app.model import Level
+
+BIG = BigInteger().with_variant(Integer(), "sqlite")
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+REAL = Float().with_variant(Double(), "postgresql")
+
+LAST = 2**63 - 1
+"""The position of a series or an instance without a number: after all others."""
+
+
+def _id() -> Column[int]:
+    return Column(BIG, primary_key=True, autoincrement=True)
+
+
+def _text() -> Column[str]:
+    return Column(TEXT, nullable=False)
+
+
+def _number() -> Column[int]:
+    return Column(BIG, nullable=False)
+
+
+def _seconds() -> Column[float]:
+    return Column(REAL, nullable=False)
+
+
+def _bytes() -> Column[bytes]:
+    return Column(LargeBinary, nullable=False)
+
+
+def _parent(name: str) -> Column[int]:
+    return Column(BIG, ForeignKey(f"{name}.id"), nullable=False)
+
+
+class StudyRow(SQLModel, table=True):
+    """One study. `position` is date and time, fixed in width; `modalities` and `classes` are lists joined by a backslash."""
+
+    __tablename__ = "study"
+    __table_args__ = (UniqueConstraint("uid", name="study_uid"),)
+
+    id: int = Field(sa_column=_id())
+    uid: str = Field(sa_column=_text())
+    position: str = Field(sa_column=_text())
+    series: int = Field(sa_column=_number())
+    instances: int = Field(sa_column=_number())
+    modalities: str = Field(sa_column=_text())
+    classes: str = Field(sa_column=_text())
+    attributes: str = Field(sa_column=_text())
+    ready: bytes = Field(sa_column=_bytes())
+
+
+class SeriesRow(SQLModel, table=True):
+    """One series of one study; `position` is its number."""
+
+    __tablename__ = "series"
+    __table_args__ = (
+        UniqueConstraint("study_id", "uid", name="series_study_uid"),
+        UniqueConstraint("study_id", "position", "uid", name="series_position"),
+    )
+
+    id: int = Field(sa_column=_id())
+    study_id: int = Field(sa_column=_parent("study"))
+    uid: str = Field(sa_column=_text())
+    position: int = Field(sa_column=_number())
+    instances: int = Field(sa_column=_number())
+    attributes: str = Field(sa_column=_text())
+    ready: bytes = Field(sa_column=_bytes())
+
+
+class InstanceRow(SQLModel, table=True):
+    """One instance: what identifies it and where its bytes lie. `weight` is the size of its document in bytes."""
+
+    __tablename__ = "instance"
+    __table_args__ = (
+        UniqueConstraint("uid", name="instance_uid"),
+        UniqueConstraint("series_id", "position", "uid", name="instance_position"),
+    )
+
+    id: int = Field(sa_column=_id())
+    series_id: int = Field(sa_column=_parent("series"))
+    uid: str = Field(sa_column=_text())
+    position: int = Field(sa_column=_number())
+    sop_class_uid: str = Field(sa_column=_text())
+    transfer_syntax: str = Field(sa_column=_text())
+    digest: str = Field(sa_column=_text())
+    blob_key: str = Field(sa_column=_text())
+    blob_size: int = Field(sa_column=_number())
+    blob_modified: float = Field(sa_column=_seconds())
+    form_key: str = Field(sa_column=_text())
+    received: float = Field(sa_column=_seconds())
+    weight: int = Field(sa_column=_number())
+    ready: bytes = Field(sa_column=_bytes())
+
+
+class DocumentRow(SQLModel, table=True):
+    """The long values of an instance, each in the encoding of `documents.py`; the longest one last."""
+
+    __tablename__ = "instance_document"
+
+    instance_id: int = Field(sa_column=Column(BIG, ForeignKey("instance.id"), primary_key=True, autoincrement=False))
+    form: bytes = Field(sa_column=_bytes())
+    repairs: str = Field(sa_column=_text())
+    bulkdata: bytes = Field(sa_column=_bytes())
+    frames: bytes = Field(sa_column=_bytes())
+    metadata_: bytes = Field(sa_column=Column("metadata", LargeBinary, nullable=False))
+
+
+class ValueRow(SQLModel, table=True):
+    """One value of a key without a column: `path` is its tags joined by dots, `item` the number of its sequence item."""
+
+    __tablename__ = "attribute_value"
+    __table_args__: ClassVar[tuple[Index, ...]] = (
+        Index("attribute_value_match", "path", "value", "level", "owner", "item"),
+        Index("attribute_value_owner", "level", "owner"),
+    )
+
+    id: int = Field(sa_column=_id())
+    level: int = Field(sa_column=Column(Integer, nullable=False))
+    owner: int = Field(sa_column=_number())
+    path: str = Field(sa_column=_text())
+    item: int = Field(sa_column=Column(Integer, nullable=False))
+    value: str = Field(sa_column=_text())
+
+
+class ChangeRow(SQLModel, table=True):
+    """One entry of the change feed. Sequences are handed out and committed in the same order (`changes.append`)."""
+
+    __tablename__ = "change"
+    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_autoincrement": True}
+
+    sequence: int = Field(sa_column=_id())
+    kind: str = Field(sa_column=_text())
+    study_uid: str = Field(sa_column=_text())
+    series_uid: str = Field(sa_column=_text())
+    instance_uid: str = Field(sa_column=_text())
+    digest: str = Field(sa_column=_text())
+    at: float = Field(sa_column=_seconds())
+
+
+class UnusedBlobRow(SQLModel, table=True):
+    """A key whose blob no row refers to any more, until the blob is gone from the store."""
+
+    __tablename__ = "unused_blob"
+
+    key: str = Field(sa_column=Column(TEXT, primary_key=True))
+    since: float = Field(sa_column=_seconds())
+
+
+def _table(row: type[SQLModel]) -> Table:
+    return cast(Table, row.__table__)  # type: ignore[attr-defined]  # set by SQLModel's metaclass
+
+
+STUDY = _table(StudyRow)
+SERIES = _table(SeriesRow)
+INSTANCE = _table(InstanceRow)
+DOCUMENT = _table(DocumentRow)
+VALUE = _table(ValueRow)
+CHANGE = _table(ChangeRow)
+UNUSED_BLOB = _table(UnusedBlobRow)
+
+LEVELS = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
+
+
+OWN = {
+    "study_instance_uid": "uid",
+    "series_instance_uid": "uid",
+    "sop_instance_uid": "uid",
+    "sop_class_uid": "sop_class_uid",
+}
+"""Keys whose column the row has for its own sake, by `Key.column`."""
+
+_TYPES: dict[Kind, TypeEngine[str] | TypeEngine[int] | TypeEngine[float]] = {Kind.INTEGER: BIG, Kind.DECIMAL: REAL}
+
+
+def key_column(key: Key) -> Column[Any]:
+    """The column in which a key's values stand; KeyError if it has none."""
+    return LEVELS[key.level].c[OWN.get(key.column or "", key.column or "")]
+
+
+def _add_key_columns() -> None:
+    """One column and one b-tree for each key. Absent values stay out of the b-tree, for every match that it serves excludes them."""
+    for key in KEYS:
+        if key.column is None:
+            continue
+        if key.column not in OWN:
+            LEVELS[key.level].append_column(Column(key.column, _TYPES.get(key.kind, TEXT), nullable=True))
+        column = key_column(key)
+        if column.name == "uid" and key.level is not Level.SERIES:
+            continue
+        present = column.is_not(None) if column.nullable else None
+        Index(f"{column.table.name}_{column.name}_key", column, sqlite_where=present, postgresql_where=present)
+
+
+_add_key_columns()
+Index("study_position", STUDY.c.position.desc(), STUDY.c.uid.desc(), unique=True)

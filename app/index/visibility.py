@@ -1,0 +1,47 @@
+"""What a caller may see, as one SQL predicate: every statement that reads for somebody contains it (`security.md`, S3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, bindparam, select, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.index.tables import STUDY
+from app.model import Access
+
+
+def visible(access: Access, study_uid: ColumnElement[str] = STUDY.c.uid) -> ColumnElement[bool]:
+    """True for rows of studies that the access covers; `study_uid` is the column that tells the study of a row."""
+    if access.studies is None:
+        return true()
+    return one_of(study_uid, access.studies)
+
+
+def one_of(column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
+    """`column` is one of the values, however many: they travel as one parameter, so that statements stay few and short."""
+    if len(values) == 1:
+        return column == next(iter(values))
+    members = _members(bindparam(None, json.dumps(sorted(values)), type_=Text)).table_valued("value")
+    return column.in_(select(members.c.value))
+
+
+class _members(FunctionElement[Any]):  # named as the SQL function that it is
+    """The texts of a JSON array, as rows."""
+
+    inherit_cache = True
+    name = "members"
+
+
+@compiles(_members, "sqlite")
+def _sqlite(element: _members, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_members, "postgresql")
+def _postgresql(element: _members, compiler: SQLCompiler, **options: Any) -> str:
+    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"

@@ -1,0 +1,46 @@
+"""The frame round every transaction: grant, run, leave exactly one audit record; also when the answer is a refusal.
+
+The record stands before the first byte of an answer goes out: a transaction returns its answer from inside the frame, and bodies are
+streamed afterwards. If the record cannot be written there is no answer (`AuditSink.record` raises).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.errors import DicomwebError
+from app.model import Access, Action, AuditEntry, Caller, Target
+from app.ports import Archive
+
+
+@dataclass(slots=True)
+class Granted:
+    """What a transaction works with: its `access`, and facts (counts, query text) that it adds to the audit record."""
+
+    access: Access
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def audited(archive: Archive, caller: Caller, action: Action, target: Target, **detail: Any) -> AsyncIterator[Granted]:
+    """Give Access or raise Forbidden; on leaving, record the outcome: "success", or the name of the error."""
+    granted = Granted(Access(studies=frozenset()), dict(detail))
+    outcome = "success"
+    try:
+        granted.access = await archive.policy.grant(caller, action)
+        yield granted
+    except DicomwebError as error:
+        outcome = type(error).__name__
+        raise
+    except asyncio.CancelledError:
+        outcome = "Cancelled"
+        raise
+    except BaseException:
+        outcome = "Failed"
+        raise
+    finally:
+        await archive.audit.record(AuditEntry(caller, action, target, outcome, granted.detail))

@@ -1,0 +1,171 @@
+"""The commands as a person runs them, all but a serving one: what they print, and their exit status."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app import __version__
+from app.cli import main
+from app.cli.serve import greeting
+from app.settings import load_settings
+from tests.builders import instance, study
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Command:
+    """`main` with these arguments, from this folder: in the test's own process, since starting one takes most of the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path) -> Answer:
+        self._monkeypatch.setattr(sys, "argv", ["radiolucent", *map(str, arguments)])
+        self._capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Answer(code, *self._capsys.readouterr())
+
+
+@pytest.fixture
+def radiolucent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return Command(monkeypatch, capsys)
+
+
+def counts(output: str) -> dict[str, int]:
+    rows = [line.split(maxsplit=1) for line in output.splitlines() if line[:9].strip().isdigit()]
+    return {words: int(number) for number, words in rows}
+
+
+def files_of(folder: Path, contents: list[bytes]) -> Path:
+    folder.mkdir(parents=True)
+    for number, content in enumerate(contents):
+        (folder / f"{number}.dcm").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("command", [(), ("serve",), ("import",), ("verify",), ("reindex",), ("migrate",), ("settings",), ("openapi",)])
+def test_every_command_explains_itself(command: tuple[str, ...], radiolucent: Command) -> None:
+    answer = radiolucent(*command, "--help")
+    assert answer.returncode == 0
+    assert "Usage:" in answer.stdout
+
+
+def test_the_package_runs_as_the_command(root: Path) -> None:
+    command = [sys.executable, "-m", "app", "--version"]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.stdout == f"radiolucent {__version__}\n"
+
+
+def test_import_tells_what_was_stored_what_was_there_and_what_was_refused(radiolucent: Command, tmp_path: Path) -> None:
+    contents = study(series=2, instances=3)
+    folder = files_of(tmp_path / "in", contents[:4])
+    with zipfile.ZipFile(folder / "rest.zip", "w") as archive:
+        for number, content in enumerate(contents[3:]):
+            archive.writestr(f"{number}", content)
+    (folder / "notes.txt").write_text("not an instance, whoever looks at it " * 20)
+
+    first = radiolucent("import", folder, "--data", "archive")
+    assert counts(first.stdout) == {"stored": 6, "already there": 1, "refused": 1}
+    assert "notes.txt" in first.stdout
+    assert first.returncode == 1
+
+    again = radiolucent("import", folder, "--data", "archive")
+    assert counts(again.stdout) == {"stored": 0, "already there": 7, "refused": 1}
+
+    sound = radiolucent("verify", "--data", "archive", "--grace", "0")
+    assert (sound.returncode, sound.stdout) == (0, "6 instances checked: 0 orphan, 0 missing, 0 damaged\n")
+
+
+def test_import_refuses_other_content_under_a_known_uid_and_names_the_file(
+    radiolucent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = "1.2.826.0.1.3680043.8.498.1"
+    study_uids = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4", "SOPInstanceUID": uid}
+    folder = files_of(tmp_path / "in", [instance(**study_uids, PatientID="A"), instance(**study_uids, PatientID="B")])
+    answer = radiolucent("import", folder)
+    assert counts(answer.stdout) == {"stored": 1, "refused": 1}
+    assert "other content" in answer.stdout
+    assert answer.returncode == 1
+    monkeypatch.setenv("RADIOLUCENT_STORE__ON_CONFLICT", "replace")
+    replacing = radiolucent("import", folder / "1.dcm")
+    assert replacing.returncode == 0
+
+
+def test_reindex_makes_a_lost_database_anew_and_never_touches_a_filled_one(radiolucent: Command, tmp_path: Path) -> None:
+    folder = files_of(tmp_path / "in", study(series=1, instances=5))
+    assert radiolucent("import", folder).returncode == 0
+    for file in (tmp_path / "data").glob("index.sqlite3*"):
+        file.unlink()
+    answer = radiolucent("reindex")
+    assert (answer.returncode, answer.stdout) == (0, "5 instances indexed\n")
+    assert radiolucent("verify").returncode == 0
+    refused = radiolucent("reindex")
+    assert refused.returncode == 1
+    assert "not empty" in refused.stderr
+
+
+def test_verify_tells_damage_and_repair_removes_left_overs_only(radiolucent: Command, tmp_path: Path) -> None:
+    folder = files_of(tmp_path / "in", study(series=1, instances=2))
+    radiolucent("import", folder)
+    one, two = sorted(path for path in (tmp_path / "data/blobs/instances").rglob("*") if path.is_file())
+    one.write_bytes(one.read_bytes()[:-2])
+    left_over = two.with_name(two.name[:-4] + "0000")
+    left_over.write_bytes(b"left over")
+    answer = radiolucent("verify", "--repair", "--grace", "0")
+    assert answer.returncode == 1
+    assert "1 orphan, 0 missing, 1 damaged" in answer.stdout
+    assert (one.exists(), two.exists(), left_over.exists()) == (True, True, False)
+
+
+def test_serve_refuses_an_address_that_others_reach_and_says_what_to_add(radiolucent: Command) -> None:
+    answer = radiolucent("serve", "--host", "0.0.0.0")
+    assert answer.returncode == 2
+    assert "--insecure" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_wrong_setting_ends_every_command_with_a_sentence(radiolucent: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADIOLUCENT_HTTP__PROT", "8080")
+    answer = radiolucent("verify")
+    assert (answer.returncode, answer.stderr) == (2, "radiolucent: RADIOLUCENT_HTTP__PROT: there is no such setting\n")
+
+
+def test_import_to_a_server_that_is_not_there_ends_with_a_sentence(radiolucent: Command, tmp_path: Path) -> None:
+    folder = files_of(tmp_path / "in", [instance()])
+    answer = radiolucent("import", folder, "--url", "http://127.0.0.1:9/dicom-web")
+    assert answer.returncode == 1
+    assert "does not answer" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_openapi_is_written_and_compared(radiolucent: Command, tmp_path: Path) -> None:
+    assert radiolucent("openapi", "api.json").returncode == 0
+    assert json.loads((tmp_path / "api.json").read_text())["openapi"].startswith("3.")
+    assert radiolucent("openapi", "api.json", "--check").returncode == 0
+    (tmp_path / "api.json").write_text("{}")
+    assert radiolucent("openapi", "api.json", "--check").returncode == 1
+
+
+def test_the_greeting_says_where_it_listens_where_the_data_lie_and_three_commands(tmp_path: Path) -> None:
+    settings = load_settings(http={"host": "::1", "port": 8042}, storage={"data_dir": tmp_path})
+    text = greeting(settings)
+    assert "http://[::1]:8042/dicom-web" in text
+    assert str(tmp_path) in text
+    assert "local mode" in text
+    assert text.count("  curl ") == 3

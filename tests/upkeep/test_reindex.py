@@ -1,0 +1,76 @@
+"""An index built from the blobs alone is the index that was lost (spec: D12)."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.cli.reindex import received_at as received
+from app.dicomweb import query
+from app.errors import Conflict
+from app.main import build_archive
+from app.model import BASE_MARK, Access, InstanceRecord, JsonObject, Level, Metadata, Target
+from app.ports import Archive
+from app.settings import Settings, load_settings
+from app.studies.reindex import count, reindex
+from tests.builders import instance, study
+from tests.upkeep.conftest import Storing
+
+
+async def everything(archive: Archive) -> tuple[list[InstanceRecord], list[Metadata], list[list[JsonObject]]]:
+    # A key holds the time of receipt to the millisecond only: compared apart.
+    records = [replace(record, received=0) async for record in archive.index.locate(Target(), access=Access())]
+    metadata = [item async for item in archive.index.metadata(Target(), access=Access())]
+    pages = [await archive.index.search(query.parse([], level=level, target=Target(), wildcards=16), access=Access()) for level in Level]
+    return records, metadata, [[parsed(match) for match in page.matches] for page in pages]
+
+
+def parsed(match: bytes) -> JsonObject:
+    """Without the order of names within an object, which means nothing."""
+    found: JsonObject = json.loads(match.replace(BASE_MARK, b""))
+    return found
+
+
+async def times(archive: Archive) -> list[float]:
+    return [record.received async for record in archive.index.locate(Target(), access=Access())]
+
+
+def elsewhere(settings: Settings, tmp_path: Path) -> Settings:
+    return load_settings(storage={"data_dir": settings.data_dir}, database={"url": f"sqlite:///{tmp_path}/new.sqlite3"})
+
+
+async def test_the_new_index_equals_the_lost_one(archive: Archive, settings: Settings, storing: Storing, tmp_path: Path) -> None:
+    for content in [*study(series=2, instances=25), *study(series=1, instances=2), instance(PatientName="Zoe")]:
+        await storing(archive, content)
+    async with build_archive(elsewhere(settings, tmp_path)) as renewed:
+        replayed = [item async for item in reindex(renewed, received)]
+        assert await count(renewed, received) == len(replayed) == 53
+        assert [item for item in replayed if item.refusal] == []
+        assert await everything(renewed) == await everything(archive)
+        assert await times(renewed) == pytest.approx(await times(archive), abs=0.01)
+
+
+async def test_a_blob_that_is_no_instance_is_told_and_the_rest_is_indexed(
+    archive: Archive, settings: Settings, storing: Storing, tmp_path: Path
+) -> None:
+    record = await storing(archive, instance())
+    bad = archive.new_key()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"no DICOM at all" * 10
+
+    await archive.blobs.put(bad, body())
+    async with build_archive(elsewhere(settings, tmp_path)) as renewed:
+        replayed = [item async for item in reindex(renewed, received)]
+        assert [item.key for item in replayed if item.refusal] == [bad]
+        assert [found.target async for found in renewed.index.locate(Target(), access=Access())] == [record.target]
+
+
+async def test_an_index_that_is_not_empty_is_left_alone(archive: Archive, storing: Storing) -> None:
+    record = await storing(archive, instance())
+    with pytest.raises(Conflict):
+        [item async for item in reindex(archive, received)]
+    assert await archive.index.unused() == []
+    assert (await archive.blobs.stat(record.blob.key)).size == record.blob.size
