@@ -43,13 +43,15 @@ format: $(VENV)/.developed ## Format the code and put the imports in order
 e2e: $(VENV)/.developed services ## Run the tests against a real server, database and object store only
 	$(BIN)/pytest tests/e2e $(ARGS)
 
-openapi: $(VENV)/.installed ## Write openapi/dicomweb.json from the application
+openapi: $(VENV)/.installed ## Write the HTTP interface's description: OpenAPI, Postman collection, docs/reference/http.md
 	$(BIN)/radiolucent openapi
 
 docs: $(VENV)/.developed ## Draw the pages that are drawn: .env.example, the configuration reference, the corpus
 	$(PAGES) --format env > .env.example
 	$(PAGES) --format markdown > docs/reference/configuration.md
 	REDRAW_CORPUS=1 $(BIN)/pytest tests/e2e/test_corpus.py
+	REDRAW_EXAMPLES=1 $(BIN)/pytest tests/conformance/test_examples.py
+	REDRAW_CONFORMANCE=1 $(BIN)/pytest tests/conformance/test_statement.py
 
 lock: $(VENV)/.developed ## Bring the lock files up to date (all: make lock ARGS=--upgrade)
 	$(LOCK) --group build --output-file requirements.lock $(ARGS)

@@ -19,7 +19,8 @@
     `- Unavailable 503           a backend does not answer
        `- Busy                     a bounded queue is full
 
-Details are sentences a hospital's IT can act on. They never hold a value of a data set, a path, SQL, or the name of a host.
+Details are sentences a hospital's IT can act on, without a full stop at the end: what joins them, or shows them, sets its own. They never
+hold a value of a data set, a path, SQL, or the name of a host.
 `clause` names the place in the standard that asks for it. One renderer, `api/problems.py`, makes RFC 9457 documents of them.
 """
 
@@ -99,8 +100,14 @@ class UnsupportedMediaType(DicomwebError):
 
 
 class RangeNotSatisfiable(DicomwebError):
+    """`length` is that of the whole representation, in bytes."""
+
     status = 416
     title = "Range not satisfiable"
+
+    def __init__(self, detail: str, *, length: int, clause: str = "") -> None:
+        super().__init__(detail, clause=clause)
+        self.length = length
 
 
 class Corrupt(DicomwebError):

@@ -14,6 +14,7 @@ from app.access.tokens import LocalAuthenticator
 from app.api.application import Surroundings, application
 from app.api.request import Service
 from app.audit.sinks import FileSink
+from app.dicom import site_keys
 from app.index import open_index
 from app.ports import Archive
 from app.settings import Settings, SettingsError, load_settings, refuse_unsafe
@@ -37,7 +38,8 @@ async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         blobs = _open_blobs(settings)
         stack.push_async_callback(blobs.close)
-        index = open_index(settings.database_url)
+        site = site_keys.parse(settings.search.keys)
+        index = open_index(settings.database_url, site=site)
         stack.push_async_callback(index.close)
         audit = FileSink(settings.audit_path, time.time)
         stack.push_async_callback(audit.close)
@@ -55,7 +57,9 @@ async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
             web_key=web_key,
             now=time.time,
             limits=settings.limits.limits(),
+            site_keys=site,
             on_conflict=settings.store.on_conflict,
+            on_deleted=settings.retrieve.on_deleted,
         )
 
 
@@ -94,5 +98,6 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             settings.http.base_path,
             settings.http.public_base_url,
             frozenset(settings.http.trusted_proxies),
+            settings.http.strict,
         )
         yield

@@ -166,11 +166,26 @@ class Added:
     unused: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How far `Index.fill_keys` has come: instances done, of so many."""
+
+    done: int
+    total: int
+
+
 class ConflictRule(StrEnum):
     """What happens to other bytes under a known SOP Instance UID (setting `store.on_conflict`)."""
 
     REFUSE = "refuse"
     REPLACE = "replace"
+
+
+class DeletedRule(StrEnum):
+    """How a request for what was deleted is answered (setting `retrieve.on_deleted`)."""
+
+    NOT_FOUND = "not-found"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +197,22 @@ class Metadata:
     digest: str
 
 
+Mark = str | int | float | None
+"""A value by which answers are ordered; None where a resource has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Matches of one search, each a ready DICOM JSON object as UTF-8 text with BASE_MARK; `remaining` more match beyond them."""
+    """Matches of one search, each a ready DICOM JSON object as UTF-8 text with BASE_MARK; `remaining` more match beyond them.
+
+    `last` says where the last of them stands in the order, if more remain; `total` is how many match in all, if the query asks for it.
+    """
 
     matches: tuple[bytes, ...]
     remaining: int = 0
+    last: tuple[Mark, ...] = ()
+    total: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +283,7 @@ class Limits:
     inflated_bytes: int = 4 * 1024**3
     inflate_ratio: int = 1000
     nesting: int = 64
-    elements: int = 2_000_000
+    elements: int = 500_000
     search_results: int = 10_000
     frames: int = 10_000
     query_bytes: int = 64 * 1024

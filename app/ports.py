@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys
 from app.dicomweb.query import Query
 from app.model import (
     Access,
@@ -21,6 +22,8 @@ from app.model import (
     Caller,
     Change,
     ConflictRule,
+    DeletedRule,
+    Filling,
     InstanceRecord,
     Limits,
     Metadata,
@@ -112,6 +115,13 @@ class Index(Protocol):
     async def changes(self, after: int, limit: int, *, access: Access) -> Sequence[Change]:
         """Changes with a sequence above `after`, ascending."""
 
+    async def last_change(self, target: Target, *, access: Access) -> Change | None:
+        """The newest change at or under a target that names a study, be it there or gone; None if this caller never had it."""
+
+    def fill_keys(self) -> AsyncIterator[Filling]:
+        """Bring the site's search keys to all that is stored, from its Metadata; progress after each page. Until then a search by a new
+        key gives a warning."""
+
     async def discard(self, keys: Sequence[str]) -> None:
         """Forget these keys in the list of unused blobs, after the blobs themselves were deleted."""
 
@@ -159,4 +169,6 @@ class Archive:
     web_key: Callable[[str], str]
     now: Callable[[], float]
     limits: Limits = field(default_factory=Limits)
+    site_keys: SiteKeys = NO_SITE_KEYS
     on_conflict: ConflictRule = ConflictRule.REFUSE
+    on_deleted: DeletedRule = DeletedRule.NOT_FOUND

@@ -23,7 +23,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.model import ConflictRule, Limits
+from app.dicom import site_keys
+from app.model import ConflictRule, DeletedRule, Limits
 
 PREFIX = "RADIOLUCENT_"
 ENV_FILE = PREFIX + "ENV_FILE"
@@ -83,6 +84,9 @@ class Http(Group):
 
     trusted_proxies: Names = ()
     """Addresses of proxies whose Forwarded and X-Forwarded-* headers are believed; a list with commas. None by default."""
+
+    strict: bool = False
+    """Take PS3.18 8.7.5 at its word: an absent Accept header is 406, DICOM and rendered media types in one are 400."""
 
     workers: Count = 1
     """Server processes. All of them share one database and one store."""
@@ -168,6 +172,28 @@ class Store(Group):
     """Other bytes under a known SOP Instance UID: refuse them (reason 0111), or replace what is stored (warning B000)."""
 
 
+class Retrieve(Group):
+    """Choices of the Retrieve transaction (PS3.18 10.4)."""
+
+    on_deleted: DeletedRule = DeletedRule.NOT_FOUND
+    """What is known to have been deleted: not-found answers 404 as for what never was there, gone answers 410."""
+
+
+class Search(Group):
+    """Choices of the Search transaction (PS3.18 10.6)."""
+
+    keys: Names = ()
+    """Further search keys, a list with commas: level:attribute, or level:attribute:VR:creator for a private one. Level is study, series
+    or instance; attribute a keyword, a tag, or a sequence and its leaf with a dot. For example instance:SliceThickness,
+    series:00091001:LO:ACME 1.0. What is stored already is found by a new key after `radiolucent reindex --keys`."""
+
+    @field_validator("keys")
+    @classmethod
+    def _known_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        site_keys.parse(value)
+        return value
+
+
 class LimitSettings(Group):
     """Bounds on what one request may ask or bring."""
 
@@ -189,8 +215,8 @@ class LimitSettings(Group):
     nesting: Count = 64
     """Depth of sequences within sequences."""
 
-    elements: Count = 2_000_000
-    """Data elements of one instance, nested ones included."""
+    elements: Count = 500_000
+    """Data elements of one instance, nested ones included; one that reaches it takes about 300 MB of memory while it is stored."""
 
     search_results: Count = 10_000
     """Matches in one answer; further ones are announced in a Warning header."""
@@ -260,6 +286,8 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     audit: Audit = Audit()
     store: Store = Store()
+    retrieve: Retrieve = Retrieve()
+    search: Search = Search()
     limits: LimitSettings = LimitSettings()
     log: Log = Log()
 
@@ -314,7 +342,7 @@ def refuse_unsafe(settings: Settings) -> None:
     if not settings.local_mode and not settings.access.insecure:
         raise SettingsError(
             f"Refusing to serve on {settings.http.host} without authentication, since anyone on that network could read and delete images: "
-            "listen on 127.0.0.1 behind a proxy that authenticates, or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)."
+            "listen on 127.0.0.1 behind a proxy that authenticates, or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)"
         )
 
 

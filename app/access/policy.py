@@ -14,5 +14,5 @@ class LocalPolicy:
 
     async def grant(self, caller: Caller, action: Action) -> Access:
         if caller.kind != "local":
-            raise Forbidden("This service runs in local mode: it answers the local caller only.")
+            raise Forbidden("This service runs in local mode: it answers the local caller only")
         return Access()

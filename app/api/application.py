@@ -13,14 +13,27 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api import describe
 from app.api.middleware import Gate
+from app.api.pages import add_pages
 from app.api.problems import on_dicomweb_error, on_http_error
 from app.api.routers import dicomweb_router, operational_router
 from app.errors import DicomwebError
 
 PREFLIGHT_SECONDS = 7200
-REQUEST_HEADERS = ("Accept", "Authorization", "Content-Type", "If-Modified-Since", "If-None-Match", "Range", "X-Request-Id", "traceparent")
+REQUEST_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "Range",
+    "X-Request-Id",
+    "traceparent",
+)
 ANSWER_HEADERS = (
     "Accept-Ranges",
+    "Content-Digest",
+    "Content-Disposition",
     "Content-Length",
     "Content-Location",
     "Content-Range",
@@ -29,10 +42,12 @@ ANSWER_HEADERS = (
     "Last-Modified",
     "Link",
     "Location",
+    "Repr-Digest",
     "Retry-After",
     "WWW-Authenticate",
     "Warning",
     "X-Request-Id",
+    "X-Total-Count",
 )
 
 
@@ -50,8 +65,11 @@ def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], Abstra
     app = FastAPI(
         title="Radiolucent", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False, lifespan=lifespan
     )
-    app.include_router(dicomweb_router(), prefix=surroundings.base_path)
-    app.include_router(operational_router())
+    routers = dicomweb_router(surroundings.base_path), operational_router()
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes]
+    add_pages(app)
     app.add_exception_handler(DicomwebError, on_dicomweb_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_middleware(Gate, hosts=surroundings.hosts, origins=surroundings.origins)

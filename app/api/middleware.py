@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import traceback
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -50,12 +49,9 @@ class Gate:
                 self._add_headers(MutableHeaders(scope=message), headers, request_id)
             await send(message)
 
-        refusal = self._refusal(scope["method"], headers, request_id)
-        if refusal is not None:
-            await refusal(scope, receive, send_safely)
-            return
         try:
-            await self.app(scope, receive, send_safely)
+            answering = self._refusal(scope["method"], headers, request_id) or self.app
+            await answering(scope, receive, send_safely)
         except Exception as error:  # noqa: BLE001 - the last catch: whatever it is, it gets an answer without its text
             _log_failure(error, request_id)
             if started:
@@ -63,7 +59,10 @@ class Gate:
             await internal_problem(request_id)(scope, receive, send_safely)
 
     def _refusal(self, method: str, headers: Headers, request_id: str) -> Response | None:
-        host = headers.get("host", "")
+        host, *more = headers.getlist("host") or [""]
+        if more:
+            sentence = "The request has more than one Host header"
+            return problem(400, "Bad request", sentence, code="bad-request", request_id=request_id, clause="RFC 9112 3.2")
         if self.hosts and _name_of(host) not in self.hosts:
             sentence = "This server is not addressed by that host name; setting http.allowed_hosts lists those it answers to"
             return problem(400, "Unknown host", sentence, code="unknown-host", request_id=request_id)
@@ -73,7 +72,7 @@ class Gate:
         if origin is None:
             foreign = headers.get("sec-fetch-site") == "cross-site"
         else:
-            foreign = origin not in self.origins and urlsplit(origin).netloc.lower() != host.lower()
+            foreign = origin not in self.origins and (not host or origin.partition("://")[2].lower() != host.lower())
         if foreign:
             sentence = "A page of another origin may not change anything here; setting http.cors_origins lists those that may"
             return problem(403, "Cross-site request refused", sentence, code="cross-site", request_id=request_id)

@@ -9,12 +9,18 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 
 from app.api.request import REQUEST_ID
-from app.errors import DicomwebError, Unauthorized, Unavailable
+from app.dicomweb import ranges
+from app.errors import DicomwebError, RangeNotSatisfiable, Unauthorized, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "5"
+SENTENCES = {
+    404: "There is no such resource in this service; PS3.18 10.1 lists what there can be",
+    405: "This resource does not take that method; the Allow header names those it takes",
+}
 
 
 def problem(
@@ -58,6 +64,8 @@ async def on_dicomweb_error(request: Request, error: Exception) -> Response:
         response.headers["Retry-After"] = RETRY_SECONDS
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RangeNotSatisfiable):
+        response.headers["Content-Range"] = ranges.unsatisfied(error.length)
     return response
 
 
@@ -66,15 +74,25 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     title = HTTPStatus(error.status_code).phrase
-    sentences = {
-        404: "There is no such resource in this service; PS3.18 10.1 lists what there can be",
-        405: "This resource does not take that method; the Allow header names those it takes",
-    }
-    detail = sentences.get(error.status_code, title)
+    detail = sentence(error)
     code = title.lower().replace(" ", "-")
     response = problem(error.status_code, title, detail, code=code, request_id=request.scope.get(REQUEST_ID, ""))
     response.headers.update(dict(error.headers or {}))
+    if error.status_code == 405 and (methods := _methods(request)):
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def sentence(error: HTTPException) -> str:
+    """What a refusal of the router means."""
+    return SENTENCES.get(error.status_code, HTTPStatus(error.status_code).phrase)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the resource takes (RFC 9110 15.5.6): the router names those of one route only."""
+    routes: list[BaseRoute] = request.app.state.routes
+    fitting = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 def internal_problem(request_id: str) -> Response:

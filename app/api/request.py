@@ -6,17 +6,24 @@ Endpoints call `admit` first. Must not know any adapter: `main.py` puts a `Servi
 from __future__ import annotations
 
 import re
+from calendar import timegm
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 
 from starlette.requests import Request
 
-from app.dicomweb import query, resources
+from app.api import forwarded
+from app.api.forwarded import Forwarded
+from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
 from app.model import Caller, Target
 from app.ports import Archive, Authenticator
 from app.studies.answers import Wanted
 
 REQUEST_ID = "radiolucent.request_id"
+WEIGHED = "radiolucent.weighed"
+"""Under this key of the ASGI scope a list waits for the choices of representation; `negotiation.py` alone puts one there."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -25,7 +32,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class Service:
     """What the HTTP side knows of its surroundings; settings arrive here as plain values.
 
-    `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed.
+    `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed; `strict` takes
+    PS3.18 8.7.5 at its word.
     """
 
     archive: Archive
@@ -33,6 +41,7 @@ class Service:
     base_path: str
     public_base_url: str | None = None
     trusted_proxies: frozenset[str] = frozenset()
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +66,16 @@ def base_url(request: Request, service: Service) -> str:
     """Configured; else what a trusted proxy says; else the Host that was asked (which local mode has checked). BadRequest."""
     if service.public_base_url:
         return service.public_base_url.rstrip("/")
-    scheme, host, prefix = request.url.scheme, request.headers.get("host", ""), ""
+    told = Forwarded("", "", "")
     if request.client and request.client.host in service.trusted_proxies:
-        scheme, host, prefix = _forwarded(request, scheme, host)
+        told = forwarded.read(request.headers, service.trusted_proxies)
+    host = told.host or request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         raise BadRequest("The Host header is missing or is not a host name with an optional port", clause="RFC 9110 7.2")
-    if host in _LOOPBACK and request.scope["server"] and request.scope["server"][1] not in (80, None):
+    if not (told.host or told.scheme) and host in _LOOPBACK and request.scope["server"] and request.scope["server"][1] not in (80, None):
         # dicomweb-client leaves the port out of Host; on this machine there is no doubt which one it has used.
         host = f"{host}:{request.scope['server'][1]}"
-    return f"{scheme}://{host}{prefix}{service.base_path}"
-
-
-def _forwarded(request: Request, scheme: str, host: str) -> tuple[str, str, str]:
-    """The nearest proxy's view: Forwarded (RFC 7239, values may be quoted), else the X-Forwarded-* family."""
-    headers = request.headers
-    nearest = headers.get("forwarded", "").rsplit(",", 1)[-1]
-    pairs = {}
-    for pair in nearest.split(";"):
-        name, _, value = pair.strip().partition("=")
-        pairs[name.lower()] = value.strip('"')
-    scheme = pairs.get("proto") or headers.get("x-forwarded-proto", scheme)
-    host = pairs.get("host") or headers.get("x-forwarded-host", host)
-    prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-    if scheme not in {"http", "https"} or (prefix and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", prefix)):
-        raise BadRequest("The proxy's forwarded headers do not name a scheme and a path prefix", clause="RFC 7239 5")
-    return scheme, host, prefix
+    return f"{told.scheme or request.url.scheme}://{host}{told.prefix}{service.base_path}"
 
 
 def target_of(request: Request) -> Target:
@@ -91,12 +85,37 @@ def target_of(request: Request) -> Target:
 
 
 def wanted(request: Request) -> Wanted:
-    """What representation the user agent asks for, and which it has."""
+    """What representation the user agent asks for, and which it has. NotAcceptable and BadRequest if the server is strict."""
+    accept = ",".join(request.headers.getlist("accept")) or None
+    parameter = request.query_params.get("accept") if b"accept=" in request.scope["query_string"] else None
+    if request.app.state.service.strict:
+        negotiate.ensure_strict(accept=accept, parameter=parameter)
+    coding = "gzip" if takes_gzip(request) else ""
+    return replace(conditions(request), accept=accept, parameter=parameter, coding=coding, weighed=request.scope.get(WEIGHED))
+
+
+def conditions(request: Request) -> Wanted:
+    """What the user agent has already (RFC 9110 13.1), whatever it takes."""
     headers = request.headers
     known = frozenset(tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",") if tag.strip())
-    accept = ",".join(headers.getlist("accept")) or None
-    parameter = request.query_params.get("accept") if b"accept=" in request.scope["query_string"] else None
-    return Wanted(accept, parameter, known)
+    return Wanted(known=known, since=_seconds(headers.get("if-modified-since")))
+
+
+def takes_gzip(request: Request) -> bool:
+    """Accept-Encoding names gzip (or `*`) and does not refuse it (RFC 9110 12.5.3)."""
+    for choice in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, parameters = choice.partition(";")
+        if coding.strip() in {"gzip", "*"}:
+            return parameters.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _seconds(date: str | None) -> float | None:
+    """An HTTP date as seconds since 1970; what is none is ignored (RFC 9110 13.1.3)."""
+    try:
+        return timegm(parsedate_to_datetime(date).utctimetuple()) if date else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def query_items(request: Request, limit: int) -> list[tuple[str, str]]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import uuid
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from email.utils import formatdate
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from app.api import zipped
+from app.api.partial_content import partial_content
+from app.api.request import takes_gzip
 from app.dicomweb import multipart
+from app.dicomweb.media_types import DICOM_JSON
 from app.dicomweb.negotiate import Packaging
 from app.studies.answers import NotModified, Part, Representation
 
@@ -21,27 +26,67 @@ REVALIDATE = "private, no-cache"
 """A copy may be kept by the user's own agent, and used only after asking: rights may have been withdrawn in the meantime."""
 
 GZIP_FROM = 1024
-VARY = "Accept, Accept-Encoding, Authorization, Origin"
+VARY = "Accept, Accept-Encoding, Authorization"
+"""What answers depend on beside the address; the CORS layer adds Origin where they depend on that."""
 
 
-async def representation(request: Request, answer: Representation, base: str) -> Response:
-    """Multipart or single part with its entity tag; 206 and a Warning if some instances have no acceptable form."""
-    headers = {"ETag": answer.etag, "Cache-Control": REVALIDATE, "Vary": VARY}
+async def answered(request: Request, transaction: Awaitable[Representation], base: str) -> Response:
+    """What a retrieving transaction answers; 304 if the user agent's copy is current."""
+    try:
+        answer = await transaction
+    except NotModified as outcome:
+        return not_modified(outcome)
+    return await _representation(request, answer, base)
+
+
+async def _representation(request: Request, answer: Representation, base: str) -> Response:
+    """Multipart, single part or zip, with validators; 206 for ranges, and with a Warning if some instances have no acceptable form."""
+    headers = {"ETag": answer.etag, **dated(answer.modified), "Cache-Control": REVALIDATE, "Vary": VARY}
     if answer.partial:
         headers["Warning"] = warning(f"{answer.partial} instances have no form that the Accept header admits")
-    if answer.packaging is Packaging.SINGLE:
+    status = 206 if answer.partial else 200
+    if answer.names:
+        headers |= zipped.headers(answer.etag)
+        length, chunks = zipped.length(answer.parts, answer.names), zipped.archive(zipped.entries(answer.parts, answer.names))
+    elif answer.packaging is Packaging.SINGLE:
         (part,) = answer.parts
-        headers["Content-Type"] = content_type(part)
-        headers["Content-Location"] = base + part.location
-        length, chunks = part.length, part.body()
+        headers |= _described(part, base)
+        ranged = partial_content(request, part, content_type(part), answer.etag)
+        if ranged is not None:
+            headers |= ranged.headers
+            status, length, chunks = 206, ranged.length, ranged.chunks
+        else:
+            headers |= {"Content-Digest": headers["Repr-Digest"]} if part.digest is not None else {}
+            length, chunks = part.length, part.body()
     else:
-        boundary = uuid.uuid4().hex
+        # Equal bytes for an equal tag; and no stored object can hold the boundary, for it would have to hold a digest of itself.
+        boundary = answer.etag.strip('"')
         heads = multipart.heads([(content_type(part), base + part.location) for part in answer.parts], boundary=boundary)
         headers["Content-Type"] = multipart.content_type(answer.media_type, boundary)
         length, chunks = _total(answer.parts, heads, boundary), _multipart(answer.parts, heads, boundary)
     if length is not None:
         headers["Content-Length"] = str(length)
-    return await respond(request, chunks, 206 if answer.partial else 200, headers, length)
+    return await respond(request, chunks, status, headers, length)
+
+
+async def zip_stream(request: Request, files: AsyncIterator[zipped.Entry], etag: str, modified: float | None) -> Response:
+    """A zip archive of files that are made while they go out."""
+    headers = {"ETag": etag, **dated(modified), "Cache-Control": REVALIDATE, "Vary": VARY, **zipped.headers(etag)}
+    return await respond(request, zipped.archive(files), 200, headers, None)
+
+
+def dated(modified: float | None) -> dict[str, str]:
+    """The Last-Modified header, where the time is known (RFC 9110 8.8.2)."""
+    return {} if modified is None else {"Last-Modified": formatdate(int(modified), usegmt=True)}
+
+
+def _described(part: Part, base: str) -> dict[str, str]:
+    """What a single part tells of itself: type, address, whether ranges of it can be had, its digest (RFC 9530)."""
+    headers = {"Content-Type": content_type(part), "Content-Location": base + part.location}
+    headers["Accept-Ranges"] = "none" if part.length is None else "bytes"
+    if part.digest is not None:
+        headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(part.digest)).decode('ascii')}:"
+    return headers
 
 
 async def respond(request: Request, chunks: AsyncIterator[bytes], status: int, headers: dict[str, str], length: int | None) -> Response:
@@ -50,7 +95,7 @@ async def respond(request: Request, chunks: AsyncIterator[bytes], status: int, h
     The first chunk is read before the head goes out, so that a body that cannot be read is still an error answer and never a false end.
     """
     if request.method == "HEAD":
-        return Response(None, status, headers)
+        return _head(status, headers)
     if length is not None and length <= GATHER:
         return Response(b"".join([chunk async for chunk in chunks]), status, headers)
     first = await anext(chunks, b"")
@@ -58,29 +103,37 @@ async def respond(request: Request, chunks: AsyncIterator[bytes], status: int, h
 
 
 async def json_stream(request: Request, chunks: AsyncIterator[bytes], headers: dict[str, str]) -> Response:
-    """DICOM JSON that arrives in chunks; compressed if the user agent takes gzip. One chunk goes out with its length."""
-    headers = {**headers, "Content-Type": "application/dicom+json", "Cache-Control": REVALIDATE, "Vary": VARY}
+    """DICOM JSON, or another text that `headers` name, in chunks; compressed if the user agent takes gzip. One chunk has its length."""
+    headers = {"Content-Type": DICOM_JSON, **headers, "Cache-Control": REVALIDATE, "Vary": VARY}
     if request.method == "HEAD":
-        return Response(None, 200, headers)
+        return _head(200, headers)
     first = await anext(chunks, b"")
     second = await anext(chunks, None)
     if second is None:
         return json_body(request, first, headers)
     whole = _chained(first + second, chunks)
-    if _takes_gzip(request):
+    if takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         return StreamingResponse(_gzipped(whole), 200, headers)
     return StreamingResponse(whole, 200, headers)
 
 
 def json_body(request: Request, body: bytes, headers: dict[str, str], status: int = 200) -> Response:
-    """DICOM JSON that is there already."""
-    headers = {"Content-Type": "application/dicom+json", **headers}
-    if len(body) >= GZIP_FROM and _takes_gzip(request):
+    """DICOM JSON, or another text that `headers` name, that is there already."""
+    headers = {"Content-Type": DICOM_JSON, **headers}
+    if len(body) >= GZIP_FROM and takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         body = gzip.compress(body, 1, mtime=0)
     headers["Content-Length"] = str(len(body))
     return Response(None if request.method == "HEAD" else body, status, headers)
+
+
+def _head(status: int, headers: dict[str, str]) -> Response:
+    """An answer to HEAD. A length that is not known is left out: Starlette would say 0, which GET would not (RFC 9110 9.3.2)."""
+    response = Response(None, status, headers)
+    if "Content-Length" not in headers:
+        del response.headers["Content-Length"]
+    return response
 
 
 def not_modified(outcome: NotModified) -> Response:
@@ -105,8 +158,10 @@ def _total(parts: Sequence[Part], heads: Sequence[bytes], boundary: str) -> int 
 
 async def _multipart(parts: Sequence[Part], heads: Sequence[bytes], boundary: str) -> AsyncIterator[bytes]:
     for part, head in zip(parts, heads, strict=True):
-        yield head
-        async for chunk in part.body():
+        # The head goes with the first bytes: of a first part that cannot be read, nothing has been sent yet.
+        chunks = part.body()
+        yield head + await anext(chunks, b"")
+        async for chunk in chunks:
             yield chunk
     yield multipart.tail(boundary)
 
@@ -122,12 +177,3 @@ async def _gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         yield packer.compress(chunk)
     yield packer.flush()
-
-
-def _takes_gzip(request: Request) -> bool:
-    """Accept-Encoding names gzip (or `*`) and does not refuse it (RFC 9110 12.5.3)."""
-    for choice in request.headers.get("accept-encoding", "").lower().split(","):
-        coding, _, parameters = choice.partition(";")
-        if coding.strip() in {"gzip", "*"}:
-            return parameters.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False

@@ -5,25 +5,25 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api import zipped
 from app.api.request import admit, target_of, wanted
-from app.api.responses import json_stream, not_modified, representation
+from app.api.responses import answered, dated, json_stream, not_modified, zip_stream
 from app.dicomweb import resources
+from app.studies.all_bulkdata import retrieve_all_bulkdata
 from app.studies.answers import NotModified
-from app.studies.bulkdata import retrieve_all_bulkdata, retrieve_bulkdata
+from app.studies.bulkdata import retrieve_bulkdata
 from app.studies.frames import retrieve_frames
 from app.studies.metadata import retrieve_metadata
 from app.studies.retrieve import retrieve
+from app.studies.zipped_metadata import ZippedMetadata
 
 
 async def get_frames(request: Request) -> Response:
     """`…/instances/{instance}/frames/{frames}`"""
     context = await admit(request)
     numbers = resources.parse_frames(request.path_params["frames"], limit=context.archive.limits.frames)
-    try:
-        answer = await retrieve_frames(context.archive, context.caller, target_of(request), numbers, wanted(request))
-    except NotModified as outcome:
-        return not_modified(outcome)
-    return await representation(request, answer, context.base)
+    transaction = retrieve_frames(context.archive, context.caller, target_of(request), numbers, wanted(request))
+    return await answered(request, transaction, context.base)
 
 
 async def get_metadata(request: Request) -> Response:
@@ -33,35 +33,38 @@ async def get_metadata(request: Request) -> Response:
         answer = await retrieve_metadata(context.archive, context.caller, target_of(request), wanted(request), base=context.base)
     except NotModified as outcome:
         return not_modified(outcome)
-    return await json_stream(request, answer.body, {"ETag": answer.etag})
+    if isinstance(answer, ZippedMetadata):
+        return await zip_stream(request, zipped.texts(answer.files), answer.etag, answer.modified)
+    headers = {"ETag": answer.etag, "Content-Type": answer.content_type, **dated(answer.modified)}
+    return await json_stream(request, answer.body, headers)
 
 
 async def get_instances(request: Request) -> Response:
     """A study, a series or an instance as Part 10 files."""
     context = await admit(request)
-    try:
-        answer = await retrieve(context.archive, context.caller, target_of(request), wanted(request))
-    except NotModified as outcome:
-        return not_modified(outcome)
-    return await representation(request, answer, context.base)
+    transaction = retrieve(context.archive, context.caller, target_of(request), wanted(request))
+    return await answered(request, transaction, context.base)
 
 
 async def get_bulkdata(request: Request) -> Response:
     """`…/bulkdata/{path}`: one value, as the metadata names it."""
     context = await admit(request)
     path = resources.parse_bulkdata_path(request.path_params["path"])
-    try:
-        answer = await retrieve_bulkdata(context.archive, context.caller, target_of(request), path, wanted(request))
-    except NotModified as outcome:
-        return not_modified(outcome)
-    return await representation(request, answer, context.base)
+    transaction = retrieve_bulkdata(context.archive, context.caller, target_of(request), path, wanted(request))
+    return await answered(request, transaction, context.base)
 
 
 async def get_all_bulkdata(request: Request) -> Response:
-    """`…/instances/{instance}/bulkdata`: every value that is kept out of the metadata."""
+    """`…/bulkdata` of a study, a series or an instance: every value that is kept out of the metadata."""
+    return await _all_bulkdata(request, pixels=False)
+
+
+async def get_pixel_data(request: Request) -> Response:
+    """`…/pixeldata` of a study, a series or an instance."""
+    return await _all_bulkdata(request, pixels=True)
+
+
+async def _all_bulkdata(request: Request, *, pixels: bool) -> Response:
     context = await admit(request)
-    try:
-        answer = await retrieve_all_bulkdata(context.archive, context.caller, target_of(request), wanted(request))
-    except NotModified as outcome:
-        return not_modified(outcome)
-    return await representation(request, answer, context.base)
+    transaction = retrieve_all_bulkdata(context.archive, context.caller, target_of(request), wanted(request), pixels=pixels)
+    return await answered(request, transaction, context.base)

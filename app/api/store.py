@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.api.request import admit, target_of, wanted
-from app.api.responses import json_body
-from app.dicomweb import multipart, store_report
-from app.dicomweb.negotiate import select
+from app.api.responses import json_body, warning
+from app.dicomweb import framing, multipart, resources, store_report
 from app.errors import InvalidMultipart
-from app.studies.metadata import OFFERS
+from app.model import Target
 from app.studies.store import StoreRequest, store
 
 
 async def store_instances(request: Request) -> Response:
-    """The Store Instances Response Module as DICOM JSON, with 200, 202 or 409 (PS3.18 Table 10.5.3-1)."""
+    """The Store Instances Response Module as DICOM JSON or XML, with 200, 202 or 409 (PS3.18 Table 10.5.3-1)."""
     context = await admit(request)
     study = target_of(request).study if "study" in request.path_params else None
     wish = wanted(request)
-    select(OFFERS, accept=wish.accept, parameter=wish.parameter)
+    offer = wish.choose(framing.REPORT_OFFERS)
     content = multipart.boundary_of(request.headers.get("content-type"))
-    answer = await store(context.archive, context.caller, StoreRequest(content, _body(request), study))
+    uri = context.base + resources.retrieve_uri(Target(study))
+    answer = await store(context.archive, context.caller, StoreRequest(content, _body(request), study, uri))
     status, report = store_report.report(answer.stored, answer.failed, base=context.base, study=study)
-    return json_body(request, json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode(), {}, status)
+    content_type, text = framing.report(offer, report, uuid.uuid4().hex)
+    headers = {"Content-Type": content_type}
+    if answer.remarks:
+        headers["Warning"] = ", ".join(warning(sentence) for sentence in answer.remarks)
+    return json_body(request, text, headers, status)
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -41,13 +41,13 @@ class FileSink:
             self._follow()
             self._append(line)
         except OSError as error:
-            raise Unavailable("The audit trail cannot be written, so nothing is answered; see to the disk of the audit file.") from error
+            raise Unavailable("The audit trail cannot be written, so nothing is answered; see to the disk of the audit file") from error
 
     async def check(self) -> None:
         try:
             self._follow()
         except OSError as error:
-            raise Unavailable("The audit trail cannot be opened for writing; see to the folder of the audit file.") from error
+            raise Unavailable("The audit trail cannot be opened for writing; see to the folder of the audit file") from error
 
     async def close(self) -> None:
         if self._file >= 0:

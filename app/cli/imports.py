@@ -67,6 +67,8 @@ def command(
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Batches (or requests) under way at a time.")] = JOBS,
 ) -> None:
     """Import DICOM files. Safe to repeat: what is stored already is left as it is. Exits with 1 if anything was refused."""
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise typer.BadParameter("must begin with http:// or https://", param_hint="'--url'")
     console = Console(stderr=True, highlight=False)
     summary = Summary()
     with ExitStack() as stack:
@@ -82,9 +84,13 @@ def command(
                 progress.update(task, advance=told.source.size, files=sum(summary.fates.values()))
 
             work = _straight(settings_for(data), sources, jobs, tell) if url is None else _sending(url, sources, jobs, tell)
-            asyncio.run(work)
-    for line in summary.lines(over_http=url is not None):
-        typer.echo(line)
+            try:
+                asyncio.run(work)
+            finally:
+                # Also when it ends early: what was stored stays.
+                progress.stop()
+                for line in summary.lines(over_http=url is not None):
+                    typer.echo(line)
     if summary.refused:
         raise typer.Exit(1)
 

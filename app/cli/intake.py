@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -20,7 +21,7 @@ from app.errors import Unavailable
 from app.model import Action, Added, Caller, InstanceRecord, Outcome, Target
 from app.ports import Archive, Spool
 from app.studies.audited import audited
-from app.studies.store import keep, remove_unused
+from app.studies.store import abandon, keep, remove_unused
 
 BATCH_FILES = 32
 BATCH_BYTES = 64 * 1024**2
@@ -55,12 +56,9 @@ async def into_archive(archive: Archive, sources: Sequence[Source], jobs: int, t
 
     async def batch(members: list[Source]) -> None:
         async with audited(archive, CALLER, Action.STORE, Target(), source="import") as granted:
-            outcomes = await asyncio.gather(*(_kept(archive, source) for source in members))
+            outcomes = await _all_kept(archive, members)
             records = [outcome for outcome in outcomes if isinstance(outcome, InstanceRecord)]
-            added = await archive.index.add(records, archive.on_conflict) if records else ()
-            if unused := [key for fate in added for key in fate.unused]:
-                await remove_unused(archive, unused)
-            fates = iter(added)
+            fates = iter(await _finished(_indexed(archive, records)))
             told = [_told(source, outcome, fates) for source, outcome in zip(members, outcomes, strict=True)]
             granted.detail.update({fate.name.lower(): sum(item.fate is fate for item in told) for fate in Fate})
             granted.detail.update(studies=sorted({str(record.study_uid) for record in records}))
@@ -108,6 +106,33 @@ def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
         size += source.size
     if batch:
         yield batch
+
+
+async def _all_kept(archive: Archive, members: Sequence[Source]) -> list[InstanceRecord | Failed | str]:
+    """The outcomes in order. If the import ends here (Ctrl-C, no room to wait in), nothing of the batch stays."""
+    tasks = [asyncio.ensure_future(_kept(archive, source)) for source in members]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.shield(abandon(archive, tasks))
+        raise
+
+
+async def _indexed(archive: Archive, records: Sequence[InstanceRecord]) -> Sequence[Added]:
+    added = await archive.index.add(records, archive.on_conflict) if records else ()
+    if unused := [key for fate in added for key in fate.unused]:
+        await remove_unused(archive, unused)
+    return added
+
+
+async def _finished(work: Coroutine[Any, Any, Item]) -> Item:
+    """The outcome of `work`, also if the import is ended meanwhile: no commit is left halfway, and what it has brought is told."""
+    task = asyncio.ensure_future(work)
+    with suppress(asyncio.CancelledError):
+        return await asyncio.shield(task)
+    return await task
 
 
 async def _kept(archive: Archive, source: Source) -> InstanceRecord | Failed | str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 
 DataDir = Annotated[
     Path | None,
@@ -16,13 +17,24 @@ DataDir = Annotated[
         metavar="DIR",
         file_okay=False,
         help="Folder of database, blobs and audit trail (those without a URL or path of their own).",
-        show_default="RADIOLUCENT_STORAGE__DATA_DIR, else ./data",
+        show_default="./data",
     ),
 ]
 
+ExistingDataDir = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", exists=True, file_okay=False, help="As for `serve`; it must exist.", show_default="./data"),
+]
+"""For commands that look at what is there: a new folder in the place of a misspelt one would be found faultless."""
+
 
 def settings_for(data: Path | None) -> Settings:
-    """The settings, with another data folder if one is given; the folder is made, for its owner only."""
+    """The settings, with another data folder if one is given; the folder is made, for its owner only. SettingsError if that fails."""
     settings = load_settings(storage={"data_dir": data}) if data is not None else load_settings()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=settings.data_dir).close()
+    except OSError as error:
+        sentence = f"The data folder {settings.data_dir} cannot be made or written to ({error.strerror})"
+        raise SettingsError(f"{sentence}: choose another with --data, or ask its owner for the right to write") from None
     return settings

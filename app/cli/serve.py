@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from app import __version__
 from app.cli.logs import log_config
 from app.cli.options import DataDir, settings_for
 from app.index import migrate
-from app.settings import Settings, refuse_unsafe, variable
+from app.settings import Settings, SettingsError, refuse_unsafe, variable
 
 GREETING = """\
 Radiolucent {version}
@@ -49,11 +50,13 @@ def command(
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = settings_for(None)
     refuse_unsafe(settings)
+    refuse_taken(settings.http.host, settings.http.port)
     migrate(settings.database_url)
     typer.echo(greeting(settings))
     uvicorn.run(
         "app.main:create_app",
         factory=True,
+        http="app.cli.connections:BoundedHttp",
         host=settings.http.host,
         port=settings.http.port,
         workers=settings.http.workers,
@@ -63,6 +66,18 @@ def command(
         log_config=log_config(settings.log),
         log_level=settings.log.level,
     )
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """SettingsError if nobody can listen there: said before the greeting, which would be a lie, and once, not by every worker."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        sentence = f"Cannot listen on {host} port {port} ({error.strerror})"
+        raise SettingsError(f"{sentence}: end the program that listens there, or choose another place with --port or --host") from None
 
 
 def greeting(settings: Settings) -> str:

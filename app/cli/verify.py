@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.options import DataDir, settings_for
+from app.cli.options import ExistingDataDir, settings_for
 from app.main import build_archive
 from app.settings import Settings
 from app.studies.verify import Finding, Problem, sweep, verify
@@ -19,7 +19,7 @@ HOUR = 3600
 
 
 def command(
-    data: DataDir = None,
+    data: ExistingDataDir = None,
     digests: Annotated[bool, typer.Option(help="Read every byte and compare digests; without it only lengths are compared.")] = True,
     repair: Annotated[bool, typer.Option("--repair", help="Delete orphans: bytes that no instance refers to.")] = False,
     grace: Annotated[

@@ -39,7 +39,8 @@ class Key:
 
     `path` is one 8-hex uppercase tag, or sequence and leaf; `vr` and `kind` are those of the leaf. `column` names the index's column of
     the table of that level; None if the values are kept one by one (names, multi-valued, nested) or nowhere: `computed_from` is the
-    keyword of the lower-level key whose values, gathered over the study, make up this one.
+    keyword of the lower-level key whose values, gathered over the study, make up this one. A site's own key (`site_keys`) may have a
+    private attribute in its path, as `0009xx01:CREATOR`.
     """
 
     keyword: str
@@ -51,8 +52,8 @@ class Key:
     computed_from: str = ""
 
 
-_KINDS = {"UI": Kind.UID, "PN": Kind.NAME, "DA": Kind.DATE, "TM": Kind.TIME, "DT": Kind.DATETIME, "DS": Kind.DECIMAL}
-_KINDS |= dict.fromkeys(("IS", "US", "SS", "UL", "SL"), Kind.INTEGER) | dict.fromkeys(("FL", "FD"), Kind.DECIMAL)
+KINDS = {"UI": Kind.UID, "PN": Kind.NAME, "DA": Kind.DATE, "TM": Kind.TIME, "DT": Kind.DATETIME, "DS": Kind.DECIMAL}
+KINDS |= dict.fromkeys(("IS", "US", "SS", "UL", "SL", "SV", "UV"), Kind.INTEGER) | dict.fromkeys(("FL", "FD"), Kind.DECIMAL)
 
 _COMPUTED = {"ModalitiesInStudy": "Modality", "SOPClassesInStudy": "SOPClassUID"}
 
@@ -116,7 +117,7 @@ def _snake(keyword: str) -> str:
 def _key(name: str, level: Level) -> Key:
     path = tuple(tag(keyword) for keyword in name.split("."))
     vr = vr_of(path[-1])
-    kind = _KINDS.get(vr, Kind.TEXT)
+    kind = KINDS.get(vr, Kind.TEXT)
     single = len(path) == 1 and kind is not Kind.NAME and (dictionary_VM(int(path[0], 16)) == "1" or name in _ONE_VALUE)
     return Key(name, path, vr, level, kind, _snake(name) if single else None, _COMPUTED.get(name, ""))
 
@@ -133,6 +134,9 @@ KEYS: tuple[Key, ...] = tuple(_keys())
 KEY_BY_PATH: dict[tuple[str, ...], Key] = {key.path: key for key in KEYS}
 
 KEYS_OF: dict[Level, tuple[Key, ...]] = {level: tuple(key for key in KEYS if key.level is level) for level in Level}
+
+PATIENT_TAGS = frozenset(map(tag, modules.PATIENT.split()))
+"""Tags of the Patient module: among those of a study, the ones that say who it is (PS3.3 C.7.1)."""
 
 _STUDY_TAGS = frozenset(map(tag, (modules.PATIENT + modules.STUDY).split()))
 _SERIES_TAGS = frozenset(map(tag, (modules.SERIES + modules.EQUIPMENT).split()))

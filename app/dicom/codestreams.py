@@ -17,6 +17,9 @@ _LONGEST_START = 8
 _BORDER = re.compile(rb"\xff\xd9\0?(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
 _BORDER_LENGTH = 7
 _CHUNK = 1024 * 1024
+_MOST_CUTS = 1_000_000
+"""Codestreams looked for in one fragment: a border is seven bytes, and each costs ten times as much memory."""
+
 _FRAME_HEADERS = {
     0xC0: syntaxes.JPEG_BASELINE,
     0xC1: syntaxes.JPEG_EXTENDED,
@@ -67,12 +70,12 @@ def _tail(window: Window, offset: int, length: int) -> bytes:
 
 
 def cut(window: Window, start: int, length: int, count: int) -> list[tuple[int, int]]:
-    """The codestreams in one fragment, as (offset, length), if there are exactly `count` of them; else none.
+    """The codestreams in one fragment, as (offset, length), if there are exactly `count` of them; else none, and none for over a million.
 
     A border is an end with a start right behind it: within a codestream that cannot stand but in a comment. Reads the fragment once, in
     chunks of 1 MiB.
     """
-    if not is_start(_head(window, start, length)):
+    if count > _MOST_CUTS or not is_start(_head(window, start, length)):
         return []
     borders, pos, end = [start], start, start + length
     while pos < end and len(borders) <= count:

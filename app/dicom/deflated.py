@@ -28,7 +28,7 @@ def inflate(source: Source, header: Header, *, limit: int, ratio: int) -> Iterat
     chunks = _chunks(source, header.offset, limit, ratio)
     first = next(chunks, b"")
     if not first:
-        raise Malformed("The deflated data set (PS3.5 A.5) cannot be inflated.")
+        raise Malformed("The deflated data set (PS3.5 A.5) cannot be inflated")
     beginning = Memory(first)
     try:
         dataset = walk(beginning, start=0, explicit=True, little=True, nesting=64, elements=100_000).dataset
@@ -60,9 +60,9 @@ def _chunks(source: Source, offset: int, limit: int, ratio: int) -> Iterator[byt
         held = inflater.unconsumed_tail
         given += len(chunk)
         if given > limit:
-            raise Malformed("The deflated data set is larger than this server takes once it is inflated.")
+            raise Malformed("The deflated data set is larger than this server takes once it is inflated")
         if given > _RATIO_FROM and given > taken * ratio:
-            raise Malformed("The deflated data set grows more on inflating than this server takes.")
+            raise Malformed("The deflated data set grows more on inflating than this server takes")
         if chunk:
             yield chunk
 

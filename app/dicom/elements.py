@@ -70,11 +70,13 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """The outermost data set, the offset behind its last element, and what had to be forgiven (each kind once)."""
+    """The outermost data set, the offset behind its last element, what had to be forgiven (each kind once), and the count of all
+    elements, items and fragments."""
 
     dataset: DataSet
     end: int
     repairs: tuple[Repair, ...]
+    count: int
 
 
 def walk(source: Source, *, start: int, explicit: bool, little: bool, nesting: int, elements: int) -> Walked:
@@ -86,17 +88,17 @@ def walk(source: Source, *, start: int, explicit: bool, little: bool, nesting: i
     walker = _Walker(Window(source), nesting, elements)
     dataset, end = walker.data_set(start, source.size, explicit, little)
     if not dataset.elements and source.size - start >= 8:
-        raise Malformed("The data set does not begin with a data element (PS3.5 7.1).")
+        raise Malformed("The data set does not begin with a data element (PS3.5 7.1)")
     walker.settle(dataset, 0, outermost=True)
     if end < source.size:
         walker.repairs[Repair.TRAILING_BYTES] = None
     dataset.sound = not walker.repairs
-    return Walked(dataset, end, tuple(walker.repairs))
+    return Walked(dataset, end, tuple(walker.repairs), elements - walker.left)
 
 
 def find(dataset: DataSet, tag: int) -> Element | None:
-    """The first element with this tag, not looking into sequences."""
-    for element in dataset.elements:
+    """The element with this tag, not looking into sequences; of several the last one, which alone counts in the metadata too."""
+    for element in reversed(dataset.elements):
         if element.tag == tag:
             return element
     return None
@@ -206,7 +208,7 @@ class _Walker:
     def count(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise Malformed("The data set has more elements than this server takes.")
+            raise Malformed("The data set has more elements than this server takes")
 
     def undefined_length(self, made: Element, end: int, explicit: bool, little: bool, depth: int) -> int:
         """Fill in the items or fragments of an element of undefined length; the offset behind its delimiter."""
@@ -245,7 +247,7 @@ class _Walker:
     def items(self, pos: int, end: int, explicit: bool, little: bool, depth: int, *, undefined: bool) -> tuple[list[DataSet], bool, int]:
         """The items from `pos`, whether a sequence delimiter closed them, and the offset behind."""
         if depth >= self.nesting:
-            raise Malformed("The data set has sequences nested deeper than this server takes.")
+            raise Malformed("The data set has sequences nested deeper than this server takes")
         items: list[DataSet] = []
         while end - pos >= 8:
             at = self.window.seek(pos, 12)

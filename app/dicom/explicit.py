@@ -27,6 +27,8 @@ from app.model import Span, Uid
 __all__ = ["inflate", "outgoing", "pieces", "rewrite"]
 
 CHUNK = 1024 * 1024
+LITERALS = 1024 * 1024
+"""Literal bytes of a plan: what is longer belongs into a blob of its own rather than into memory and an index row."""
 
 _LITERAL_LIMIT = 16 * 1024
 _NARROW_LIMIT = 65534
@@ -64,25 +66,26 @@ def outgoing(source: Source, header: Header, dataset: DataSet) -> Uid:
         return transfer_syntax.EXPLICIT_LE if syntax.encapsulated else plain
     if syntax.encapsulated:
         return plain
-    claimed = transfer_syntax.lookup(header.meta.get(TRANSFER_SYNTAX, b"").decode("latin-1").strip(" \0"))
+    claimed = transfer_syntax.lookup(header.text(TRANSFER_SYNTAX))
     if claimed.encapsulated and transfer_syntax.is_known(claimed.uid):
         return claimed.uid
     first = pixels.fragments[1:2]
     return (codestreams.transfer_syntax(source.read(first[0][0], min(first[0][1], 4096))) if first else None) or plain
 
 
-def pieces(source: Source, header: Header, dataset: DataSet) -> tuple[bytes | Span, ...]:
+def pieces(source: Source, header: Header, dataset: DataSet, *, literals: int = LITERALS) -> tuple[bytes | Span, ...]:
     """The outgoing file as literal bytes and Spans of the source, for all but deflated and big endian objects (ValueError).
 
     A sound object is one Span. One with a preamble that could be a program gets an empty preamble, one with a wrong or missing head gets
-    a new head, one whose data set is implicit or damaged is written anew around Spans of its large values.
+    a new head, one whose data set is implicit or damaged is written anew around Spans of its large values. Empty if that would take more
+    than `literals` bytes of memory: then use rewrite.
     """
     syntax = transfer_syntax.lookup(header.transfer_syntax)
     if syntax.rewritten:
-        raise ValueError("Big endian and deflated objects have no pieces: use rewrite or inflate.")
+        raise ValueError("Big endian and deflated objects have no pieces: use rewrite or inflate")
     result = outgoing(source, header, dataset)
     if not syntax.explicit or not dataset.sound:
-        return _merged(_head(source, header, dataset, result), _encoded(Window(source), dataset, ge=False))
+        return _merged(_head(source, header, dataset, result), _encoded(Window(source), dataset, ge=False), literals)
     broken = set(header.repairs) - {Repair.UNKNOWN_TRANSFER_SYNTAX}
     if broken or header.preamble is None or result != header.transfer_syntax or mismatch(source, header, dataset):
         return (_head(source, header, dataset, result), Span(header.offset, source.size - header.offset))
@@ -119,12 +122,15 @@ def _head(source: Source, header: Header, dataset: DataSet, result: Uid) -> byte
     return file_meta.head(header, sop_class=sop_class[:64], sop_instance=sop_instance[:64], transfer_syntax=result)
 
 
-def _merged(head: bytes, parts: Iterator[bytes | _Value]) -> tuple[bytes | Span, ...]:
+def _merged(head: bytes, parts: Iterator[bytes | _Value], literals: int) -> tuple[bytes | Span, ...]:
     found: list[bytes | Span] = []
-    literal = bytearray(head)
+    literal, left = bytearray(head), literals - len(head)
     for part in parts:
         if isinstance(part, bytes):
             literal += part
+            left -= len(part)
+            if left < 0:
+                return ()
             continue
         if literal:
             found.append(bytes(literal))

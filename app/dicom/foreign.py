@@ -34,7 +34,7 @@ _MARKUP = (
 
 def sentence(head: bytes) -> str:
     """What the first bytes (a few hundred are enough) seem to be."""
-    return f"This is not a DICOM object (PS3.10 7.1); it seems to be {_kind(head)}."
+    return f"This is not a DICOM object (PS3.10 7.1); it seems to be {_kind(head)}"
 
 
 def _kind(head: bytes) -> str:

@@ -14,12 +14,11 @@ from itertools import pairwise
 from struct import Struct, unpack
 
 from app.dicom import codestreams
-from app.dicom.elements import DataSet, Element, find, number, text, value
+from app.dicom.elements import PIXEL_DATA, DataSet, Element, find, number, text, value
 from app.dicom.transfer_syntax import lookup
 from app.dicom.window import Source, Window
 from app.model import FrameTable, Span, Uid
 
-PIXEL_DATA = 0x7FE00010
 FLOAT_PIXEL_DATA = 0x7FE00008
 DOUBLE_FLOAT_PIXEL_DATA = 0x7FE00009
 EXTENDED_OFFSETS = 0x7FE00001

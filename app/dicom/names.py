@@ -11,6 +11,7 @@ from typing import Any
 
 LENGTH = 512
 GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+"""The component groups of a name, under their keys in DICOM JSON (PS3.18 F.2.2)."""
 
 # Only marks that are an ornament of their letter: those of Indic scripts are vowels, those of kana make another sound.
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")

@@ -41,6 +41,10 @@ class Header:
     offset: int
     repairs: tuple[Repair, ...]
 
+    def text(self, tag: int) -> str:
+        """A UID of the File Meta Information as text, "" if absent."""
+        return _uid_text(self.meta, tag)
+
 
 def read_header(source: Source) -> Header:
     """Read up to the first byte of the data set. NotDicom, with a sentence, for anything else. Reads at most about 1 MiB."""
@@ -48,7 +52,7 @@ def read_header(source: Source) -> Header:
     preamble, start = _preamble(window)
     repairs: dict[Repair, None] = {} if preamble is not None else {Repair.NO_PREAMBLE: None}
     meta, offset = _file_meta(window, start, repairs)
-    claimed = meta.get(TRANSFER_SYNTAX, b"").decode("latin-1").strip(" \0")
+    claimed = _uid_text(meta, TRANSFER_SYNTAX)
     if not start and not meta and not _is_first_element(window, 0):
         raise NotDicom(foreign.sentence(window.take(0, min(source.size, _PROBE))))
     effective = _effective(window, offset, claimed if uid.is_valid(claimed) else "", repairs, marked=start > 0)
@@ -58,12 +62,16 @@ def read_header(source: Source) -> Header:
 def mismatch(source: Source, header: Header, dataset: DataSet) -> bool:
     """Whether the UIDs of the File Meta Information are others than those of the data set (Repair.META_MISMATCH)."""
     pairs = ((MEDIA_STORAGE_SOP_CLASS, 0x00080016), (MEDIA_STORAGE_SOP_INSTANCE, 0x00080018))
-    return any(header.meta[tag].decode("latin-1").strip(" \0") != text(source, dataset, twin) for tag, twin in pairs if tag in header.meta)
+    return any(header.text(tag) != text(source, dataset, twin) for tag, twin in pairs if tag in header.meta)
+
+
+def _uid_text(meta: dict[int, bytes], tag: int) -> str:
+    return meta.get(tag, b"").decode("latin-1").strip(" \0")
 
 
 def _preamble(window: Window) -> tuple[bytes | None, int]:
     if window.source.size == 0:
-        raise NotDicom("The file is empty.")
+        raise NotDicom("The file is empty")
     head = window.take(0, 132)
     if head[128:] == b"DICM":
         return head[:128], 132
@@ -96,7 +104,7 @@ def _file_meta(window: Window, start: int, repairs: dict[Repair, None]) -> tuple
 
 
 def _is_deflated(meta: dict[int, bytes]) -> bool:
-    return transfer_syntax.lookup(meta.get(TRANSFER_SYNTAX, b"").decode("latin-1").strip(" \0")).deflated
+    return transfer_syntax.lookup(_uid_text(meta, TRANSFER_SYNTAX)).deflated
 
 
 def _group_2(window: Window, pos: int, repairs: dict[Repair, None]) -> Iterator[tuple[int, bytes, int]]:
@@ -116,7 +124,7 @@ def _group_2(window: Window, pos: int, repairs: dict[Repair, None]) -> Iterator[
         count += 1
         pos = start + length
         if pos > size or pos - begin > _META_BYTES or count > _META_ELEMENTS:
-            raise NotDicom("The File Meta Information (PS3.10 7.1) is damaged: it does not end where it should.")
+            raise NotDicom("The File Meta Information (PS3.10 7.1) is damaged: it does not end where it should")
         yield 0x00020000 | int.from_bytes(head[2:4], "little"), window.take(start, length), pos
 
 
@@ -137,7 +145,7 @@ def _effective(window: Window, offset: int, claimed: str, repairs: dict[Repair, 
         elif syntax is not None and not syntax.deflated:
             return syntax.uid
         else:
-            raise NotDicom("No data set (PS3.5 7.1) follows the head of the file.")
+            raise NotDicom("No data set (PS3.5 7.1) follows the head of the file")
     else:
         seen = _seen(window.take(offset, 8), syntax)
     if syntax is None:

@@ -29,7 +29,6 @@ HTJ2K_LOSSLESS = Uid("1.2.840.10008.1.2.4.201")
 HTJ2K_LOSSLESS_RPCL = Uid("1.2.840.10008.1.2.4.202")
 HTJ2K = Uid("1.2.840.10008.1.2.4.203")
 RLE_LOSSLESS = Uid("1.2.840.10008.1.2.5")
-DEFLATED_IMAGE_FRAME = Uid("1.2.840.10008.1.2.8.1")
 GE_IMPLICIT_BE = Uid("1.2.840.113619.5.2")
 """Private to GE: the data set is Implicit VR Little Endian, and only the words of Pixel Data are big endian."""
 

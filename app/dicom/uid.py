@@ -17,5 +17,5 @@ def is_valid(text: str) -> bool:
 def parse(text: str) -> Uid:
     """The text as a Uid. ValueError, without the text, if it is none (PS3.5 9.1)."""
     if not is_valid(text):
-        raise ValueError("Not a DICOM unique identifier: 1 to 64 digits and dots are expected.")
+        raise ValueError("Not a DICOM unique identifier: 1 to 64 digits and dots are expected")
     return Uid(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from calendar import monthrange
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ _DATE = re.compile(r"(\d{4})(\.?)(\d{2})\2(\d{2})", re.ASCII)
 _TIME = re.compile(r"(\d{2})(?:(:?)(\d{2})(?:\2(\d{2})(?:\.(\d{1,6}))?)?)?", re.ASCII)
 _DATETIME = re.compile(r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(\d{1,32}(\.\d{0,32})?|\.\d{1,32})([eE][+-]?\d{1,3})?", re.ASCII)
 
 Bounds = tuple[str, str]
@@ -65,16 +67,17 @@ def time_bounds(value: Any) -> Bounds | None:
     return _fill(found[1], found[3], found[4], found[5])
 
 
-def instant(value: Any) -> str | None:
+def instant(value: Any, minutes: int | None = None) -> str | None:
     """The first instant that a date-time covers, as `datetime_bounds` writes it."""
-    bounds = datetime_bounds(value)
+    bounds = datetime_bounds(value, minutes)
     return bounds[0] if bounds else None
 
 
-def datetime_bounds(value: Any) -> Bounds | None:
+def datetime_bounds(value: Any, minutes: int | None = None) -> Bounds | None:
     """First and last instant of a DT as `YYYYMMDDHHMMSS.FFFFFF`; None if it is none (PS3.5 6.2, DT).
 
-    With a UTC offset it is brought to UTC; without one it is compared as it stands.
+    With a UTC offset it is brought to UTC, else with the `minutes` of its data set's or its query's Timezone Offset From UTC; without
+    either it is compared as it stands.
     """
     found = _DATETIME.fullmatch(text(value))
     if found is None:
@@ -85,7 +88,35 @@ def datetime_bounds(value: Any) -> Bounds | None:
     last = str(monthrange(int(year), int(month or 12))[1])
     low, high = _fill(hour, minute, second, fraction)
     bounds = f"{year}{month or '01'}{day or '01'}{low}", f"{year}{month or '12'}{day or last}{high}"
-    return _to_utc(bounds, offset) if offset else bounds
+    if offset:
+        minutes = utc_offset(offset)
+        if minutes is None:
+            return None
+    return _to_utc(bounds, minutes) if minutes is not None else bounds
+
+
+def utc_offset(value: Any) -> int | None:
+    """Minutes east of UTC: `+0100` -> 60; None if it is no offset (PS3.3 C.12.1.1.8)."""
+    found = _OFFSET.fullmatch(text(value))
+    if found is None or found[2] > "14" or found[3] > "59":
+        return None
+    return (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1)
+
+
+def shifted(stamp: str, minutes: int) -> str:
+    """An instant `YYYYMMDDHHMMSS.FFFFFF` so many minutes later; beyond the calendar it stays where it is."""
+    try:
+        return _stamp(datetime.strptime(_without_leap(stamp), "%Y%m%d%H%M%S.%f") + timedelta(minutes=minutes))
+    except OverflowError:
+        return stamp
+
+
+def sortable(number: int | float) -> str:
+    """A number as text of fixed length: equal and ordered in code point order as the numbers are."""
+    if isinstance(number, int):
+        return f"{number + 2**63:020}"
+    bits: int = struct.unpack(">Q", struct.pack(">d", number + 0.0))[0]
+    return f"{bits ^ (2**64 - 1) if bits >> 63 else bits | 2**63:016x}"
 
 
 def integer(value: Any) -> int | None:
@@ -121,13 +152,9 @@ def _fill(hour: str | None, minute: str | None, second: str | None, fraction: st
     return low, f"{hour or '23'}{minute or '59'}{second or '59'}.{(fraction or '').ljust(6, '9')}"
 
 
-def _to_utc(bounds: Bounds, offset: str) -> Bounds | None:
-    hours, minutes = int(offset[1:3]), int(offset[3:])
-    if hours > 14 or minutes > 59:
-        return None
-    shift = timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
+def _to_utc(bounds: Bounds, minutes: int) -> Bounds | None:
     try:
-        low, high = (datetime.strptime(_without_leap(end), "%Y%m%d%H%M%S.%f") - shift for end in bounds)
+        low, high = (datetime.strptime(_without_leap(end), "%Y%m%d%H%M%S.%f") - timedelta(minutes=minutes) for end in bounds)
     except OverflowError:
         return None
     return _stamp(low), _stamp(high)

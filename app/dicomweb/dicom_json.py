@@ -12,9 +12,10 @@ from binascii import b2a_base64
 from dataclasses import dataclass, field
 
 from app.dicom.charset import DEFAULT_REPERTOIRE, Repertoire, repertoire
-from app.dicom.elements import DataSet, Element, Source
+from app.dicom.elements import DataSet, Element, Source, text
 from app.dicom.window import Window
 from app.dicomweb.json_values import CONVERTERS
+from app.dicomweb.media_types import OCTET_STREAM
 from app.model import BASE_MARK, Bulkdata, JsonObject, Span, Uid
 
 _SPECIFIC_CHARACTER_SET = 0x00080005
@@ -48,7 +49,6 @@ _MARK = BASE_MARK.decode("ascii")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 _ACTIVE = re.compile(r"html|svg|script|multipart|message")
 """What a browser would run, or take apart, in our name: never a media type that somebody else may choose for our answers."""
-_OCTETS = "application/octet-stream"
 _to_text = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -78,11 +78,11 @@ def encode(source: Source, dataset: DataSet, *, bulkdata_root: str, transfer_syn
     encoded[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [transfer_syntax]}
     encoded = dict(sorted(encoded.items()))
     bulkdata = tuple(each for each in run.bulkdata if each.path != _AVAILABLE_TRANSFER_SYNTAX)
-    text = _to_text(encoded)
+    written = _to_text(encoded)
     if bulkdata:
         # No value can hold this: within a JSON string its quotes would be escaped.
-        text = text.replace('"BulkDataURI":"\\u0001', f'"BulkDataURI":"{_MARK}')
-    return Encoded(encoded, text.encode("utf-8"), bulkdata, tuple(run.invalid))
+        written = written.replace('"BulkDataURI":"\\u0001', f'"BulkDataURI":"{_MARK}')
+    return Encoded(encoded, written.encode("utf-8"), bulkdata, tuple(run.invalid))
 
 
 @dataclass(slots=True)
@@ -200,7 +200,7 @@ def _encapsulated(run: _Run, element: Element, path: str) -> JsonObject:
     return {"vr": "OB", "BulkDataURI": run.root + path}
 
 
-def _by_reference(run: _Run, element: Element, path: str, vr: str, media_type: str = _OCTETS) -> JsonObject:
+def _by_reference(run: _Run, element: Element, path: str, vr: str, media_type: str = OCTET_STREAM) -> JsonObject:
     run.bulkdata.append(Bulkdata(path, vr, Span(element.start, element.length), media_type))
     return {"vr": vr, "BulkDataURI": run.root + path}
 
@@ -208,9 +208,6 @@ def _by_reference(run: _Run, element: Element, path: str, vr: str, media_type: s
 def _media_type(run: _Run, dataset: DataSet, element: Element) -> str:
     """Of an Encapsulated Document what its data set says (PS3.18 8.7.3), if that is a media type at all; else octets."""
     if element.tag != _ENCAPSULATED_DOCUMENT:
-        return _OCTETS
-    for other in dataset.elements:
-        if other.tag == _MIME_TYPE_OF_ENCAPSULATED_DOCUMENT and other.length <= 130:
-            said = run.window.source.read(other.start, other.length).decode("latin_1").strip(" \0").lower()
-            return said if _MEDIA_TYPE.fullmatch(said) is not None and _ACTIVE.search(said) is None else _OCTETS
-    return _OCTETS
+        return OCTET_STREAM
+    said = text(run.window.source, dataset, _MIME_TYPE_OF_ENCAPSULATED_DOCUMENT).lower()
+    return said if _MEDIA_TYPE.fullmatch(said) is not None and _ACTIVE.search(said) is None else OCTET_STREAM

@@ -14,6 +14,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from app.dicom.charset import NAMES, STRINGS, TEXT, Repertoire, decode
+from app.dicom.names import GROUPS
 
 Converted = tuple[list[Any], bool]
 Converter = Callable[[bytes, bool, Repertoire], Converted]
@@ -78,11 +79,8 @@ def _names(raw: bytes, _little: bool, active: Repertoire) -> Converted:
         groups, whole = _clean([group.strip(_PADDING) for group in part.split("=", 2)])
         # A fourth group does not exist; it stays where it was found, in the third.
         sound = sound and whole and (len(groups) < 3 or "=" not in groups[2])
-        names.append({label: group for label, group in zip(_GROUPS, groups, strict=False) if group} or None)
+        names.append({label: group for label, group in zip(GROUPS, groups, strict=False) if group} or None)
     return ([], sound) if names == [None] else (names, sound)
-
-
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def _decimals(raw: bytes, little: bool, active: Repertoire) -> Converted:

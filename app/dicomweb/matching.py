@@ -7,7 +7,8 @@ universal term. Terms that lead into one sequence hold in one and the same item.
 
 Order of answers, total: studies by StudyDate, StudyTime and StudyInstanceUID, all descending, without a date or time last; series within
 their study by SeriesNumber ascending, without one last, then SeriesInstanceUID; instances within their series by InstanceNumber
-ascending, without one last, then SOPInstanceUID. UIDs compare in code point order.
+ascending, without one last, then SOPInstanceUID. UIDs compare in code point order. What a query orders by comes before all that: what has
+no value is last either way, what has several goes by the least.
 
 Must not know: SQL, limit and offset.
 """
@@ -16,21 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from app.dicom.attributes import DEPTH, KEY_BY_PATH, KEYS_OF
-from app.dicomweb.query import Query
-from app.dicomweb.search_keys import WORDS, Column, columns, indexed_values
-from app.dicomweb.search_results import merge
+from app.dicom.attributes import DEPTH, KEY_BY_PATH, KEYS_OF, Kind
+from app.dicomweb.combined import bounds
+from app.dicomweb.query import Order, Query
+from app.dicomweb.search_keys import WORDS, Column, columns, indexed_values, kept, utc_offset
+from app.dicomweb.search_results import merge, split
 from app.dicomweb.terms import Match, Rule
 from app.model import InstanceRecord, JsonObject, Level, Target
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What a resource offers to terms: forms by path, and by item within each path."""
+    """What a resource offers to terms: forms by path, and by item within each path; and the UTC offset of its times."""
 
     column: dict[tuple[str, ...], Column]
     items: dict[str, dict[int, list[str]]]
+    offset: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,60 @@ class _Chain:
     computed: dict[tuple[str, ...], list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who is told apart by PatientID and IssuerOfPatientID, with the counts over all studies; `newest` is the first in their order."""
+
+    patient_id: str
+    issuer: str
+    newest: Target
+    studies: int
+    series: int
+    instances: int
+
+
 def search(query: Query, records: Sequence[InstanceRecord]) -> list[Target]:
     """The targets of the query's level that match, in the order of answers. `records` are all there are, in the order of storing."""
-    chains = sorted(_chains(records), key=_instance_order)
-    chains.sort(key=_series_order)
-    chains.sort(key=_study_order, reverse=True)
+    chains = _in_order(query, records)
     found = (_cut(chain.target, query.level) for chain in chains if _is_under(chain.target, query.target) and _matches(query, chain))
     return list(dict.fromkeys(found))
+
+
+def patients(query: Query, records: Sequence[InstanceRecord]) -> list[Patient]:
+    """The patients who have a study that matches, by PatientID, then issuer. A study without a PatientID tells of none."""
+    matching = {target.study for target in search(query, records)}
+    found: dict[tuple[str, str], list[_Chain]] = {}
+    for chain in _in_order(query, records):
+        column = chain.facts[Level.STUDY].column
+        if column[_PATHS["PatientID"]] is not None:
+            pair = str(column[_PATHS["PatientID"]]), str(column[_PATHS["IssuerOfPatientID"]] or "")
+            found.setdefault(pair, []).append(chain)
+    return [
+        Patient(*pair, _cut(own[0].target, Level.STUDY), *(len({_cut(chain.target, level) for chain in own}) for level in Level))
+        for pair, own in sorted(found.items())
+        if any(chain.target.study in matching for chain in own)
+    ]
+
+
+def _in_order(query: Query, records: Sequence[InstanceRecord]) -> list[_Chain]:
+    chains = sorted(_chains(query, records), key=_instance_order)
+    chains.sort(key=_series_order)
+    chains.sort(key=_study_order, reverse=True)
+    for order in reversed(query.order):
+        placed = [(_place(order, chain), chain) for chain in chains]
+        present = [(place, chain) for place, chain in placed if place is not None]
+        present.sort(key=itemgetter(0), reverse=order.descending)
+        chains = [chain for _, chain in present] + [chain for place, chain in placed if place is None]
+    return chains
+
+
+def _place(order: Order, chain: _Chain) -> str | int | float | None:
+    """By what a resource is ordered; None if it has no value."""
+    facts, path = chain.facts[order.key.level], order.key.path
+    if order.key.column is not None:
+        return facts.column[path]
+    forms = chain.computed.get(path, []) if order.key.computed_from else facts.items.get(path[0], {}).get(0, [])
+    return min(forms, default=None)
 
 
 def _matches(query: Query, chain: _Chain) -> bool:
@@ -56,9 +107,9 @@ def _matches(query: Query, chain: _Chain) -> bool:
     for match in query.matches:
         if len(match.path) > 1:
             sequences.setdefault(match.path[0], []).append(match)
-        elif not _holds(match, chain):
+        elif not _holds(query, match, chain):
             return False
-    return all(_holds_in_one_item(terms, chain) for terms in sequences.values())
+    return all(_holds_in_one_item(query, terms, chain) for terms in sequences.values())
 
 
 def wildcard(pattern: str, text: str) -> bool:
@@ -79,21 +130,22 @@ def wildcard(pattern: str, text: str) -> bool:
     return not pattern[at:].strip("*")
 
 
-def _chains(records: Sequence[InstanceRecord]) -> list[_Chain]:
+def _chains(query: Query, records: Sequence[InstanceRecord]) -> list[_Chain]:
     studies: dict[str, JsonObject] = {}
     series: dict[tuple[str, str], JsonObject] = {}
     gathered: dict[str, dict[tuple[str, ...], list[str]]] = {}
-    for record in records:
+    parts = [_parts(query, record) for record in records]
+    for record, (of_study, of_series, _) in zip(records, parts, strict=True):
         pair = record.study_uid, record.series_uid
-        studies[record.study_uid] = merge(studies.get(record.study_uid, {}), record.study, overwrite=False)
-        series[pair] = merge(series.get(pair, {}), record.series, overwrite=False)
+        studies[record.study_uid] = merge(studies.get(record.study_uid, {}), of_study, overwrite=False)
+        series[pair] = merge(series.get(pair, {}), of_series, overwrite=False)
     chains = []
-    for record in records:
+    for record, (_, _, of_instance) in zip(records, parts, strict=True):
         pair = record.study_uid, record.series_uid
         facts = {
-            Level.STUDY: _facts(Level.STUDY, studies[record.study_uid]),
-            Level.SERIES: _facts(Level.SERIES, series[pair]),
-            Level.INSTANCE: _facts(Level.INSTANCE, record.attributes),
+            Level.STUDY: _facts(query, Level.STUDY, studies[record.study_uid]),
+            Level.SERIES: _facts(query, Level.SERIES, series[pair]),
+            Level.INSTANCE: _facts(query, Level.INSTANCE, of_instance),
         }
         computed = gathered.setdefault(record.study_uid, {})
         _gather(computed, facts)
@@ -101,12 +153,19 @@ def _chains(records: Sequence[InstanceRecord]) -> list[_Chain]:
     return chains
 
 
-def _facts(level: Level, attributes: JsonObject) -> _Facts:
+def _parts(query: Query, record: InstanceRecord) -> tuple[JsonObject, JsonObject, JsonObject]:
+    """The attributes of a record by level, as they are kept for the query's keys."""
+    if not query.site.keys:
+        return record.study, record.series, record.attributes
+    return split(record.study | record.series | record.attributes, query.site)
+
+
+def _facts(query: Query, level: Level, attributes: JsonObject) -> _Facts:
     by_column = columns(level, attributes)
     items: dict[str, dict[int, list[str]]] = {}
-    for row in indexed_values(level, attributes):
+    for row in indexed_values(level, attributes, query.site):
         items.setdefault(row.path, {}).setdefault(row.item, []).append(row.value)
-    return _Facts({key.path: by_column[key.column] for key in KEYS_OF[level] if key.column}, items)
+    return _Facts({key.path: by_column[key.column] for key in KEYS_OF[level] if key.column}, items, utc_offset(attributes))
 
 
 def _gather(computed: dict[tuple[str, ...], list[str]], facts: dict[Level, _Facts]) -> None:
@@ -117,38 +176,71 @@ def _gather(computed: dict[tuple[str, ...], list[str]], facts: dict[Level, _Fact
             computed.setdefault(key.path, []).append(str(form))
 
 
-def _holds(match: Match, chain: _Chain) -> bool:
+def _holds(query: Query, match: Match, chain: _Chain) -> bool:
     facts = chain.facts[match.level]
     if match.rule is Rule.UNIVERSAL:
         return True
     if match.rule is Rule.COMBINED:
         return _is_in_combined(match.values, facts.column[match.path], facts.column[match.time_path])
+    if match.rule is Rule.ZONED:
+        return _is_in_zoned(match, facts)
     if match.rule is Rule.FUZZY:
         words = facts.items.get(match.path[0] + WORDS, {}).get(0, [])
         return all(any(word.startswith(start) for word in words) for start in match.values)
-    key = KEY_BY_PATH[match.path]
-    if key.computed_from:
-        return _any_fits(match, chain.computed.get(match.path, ()))
-    if key.column is None:
-        return _any_fits(match, facts.items.get(match.path[0], {}).get(0, ()))
+    forms = _forms(query, match, chain)
+    return not forms if match.rule is Rule.EMPTY else _any_fits(query, match, forms)
+
+
+def _forms(query: Query, match: Match, chain: _Chain) -> Sequence[str]:
+    """What is there for a term on an attribute that is not nested."""
+    facts, key = chain.facts[match.level], query.site.get(match.path)
+    if key is None or key.column is None:
+        computed = key is not None and key.computed_from
+        return chain.computed.get(match.path, ()) if computed else facts.items.get(match.path[0], {}).get(0, ())
     form = facts.column[match.path]
-    return form is not None and _any_fits(match, [str(form)])
+    return () if form is None else (kept(key.kind, form),)
 
 
-def _holds_in_one_item(terms: Iterable[Match], chain: _Chain) -> bool:
-    real = [term for term in terms if term.rule is not Rule.UNIVERSAL]
-    by_term = [(term, chain.facts[term.level].items.get(".".join(term.path), {})) for term in real]
-    numbers = {number for _, items in by_term for number in items}
-    return not real or any(all(_any_fits(term, items.get(number, ())) for term, items in by_term) for number in numbers)
+def _holds_in_one_item(query: Query, terms: Iterable[Match], chain: _Chain) -> bool:
+    asked = [(term, chain.facts[term.level].items.get(".".join(term.path), {})) for term in terms if term.rule is not Rule.UNIVERSAL]
+    empty = [items for term, items in asked if term.rule is Rule.EMPTY]
+    real = [(term, items) for term, items in asked if term.rule is not Rule.EMPTY]
+    if not real:
+        return not any(empty)
+    numbers = {number for _, items in real for number in items}
+    return any(
+        all(_any_fits(query, term, items.get(number, ())) for term, items in real) and not any(number in items for items in empty)
+        for number in numbers
+    )
 
 
-def _any_fits(match: Match, forms: Iterable[str]) -> bool:
+def _any_fits(query: Query, match: Match, forms: Iterable[str]) -> bool:
     if match.rule is Rule.RANGE:
         first, last = match.values
         return any(first <= form and (not last or form <= last) for form in forms)
     if match.rule is Rule.WILDCARD:
         return any(wildcard(match.values[0], form) for form in forms)
-    return any(form in match.values for form in forms)
+    wanted = {_kept(query, match, value) for value in match.values}
+    return any(form in wanted for form in forms)
+
+
+def _kept(query: Query, match: Match, value: str) -> str:
+    key = query.site.get(match.path)
+    if key is None or key.kind not in (Kind.INTEGER, Kind.DECIMAL):
+        return value
+    return kept(key.kind, int(value) if key.kind is Kind.INTEGER else float(value))
+
+
+def _is_in_zoned(match: Match, facts: _Facts) -> bool:
+    date, time = facts.column[match.path], facts.column[match.time_path]
+    if date is None:
+        return False
+    if time is None:
+        first, last = (value[:8] for value in match.values)
+        return first <= str(date) and (not last or str(date) <= last)
+    first, last = bounds(match, facts.offset)
+    moment = f"{date}{time}"
+    return first <= moment and (not last or moment <= last)
 
 
 def _is_in_combined(bounds: tuple[str, ...], date: Column, time: Column) -> bool:

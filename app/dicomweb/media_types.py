@@ -14,6 +14,12 @@ from functools import lru_cache
 
 from app.errors import BadRequest
 
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
+OCTET_STREAM = "application/octet-stream"
+ZIP = "application/zip"
+
 MAX_TEXT = 16 * 1024
 """Characters of one Accept or Content-Type header."""
 
@@ -31,7 +37,7 @@ _SEVERAL = re.compile(r"[\s,;\\|]")
 _SYNTAX = re.compile(r"[0-9.]+|\*")
 
 _ALIASES = {
-    "application/json": "application/dicom+json",
+    "application/json": DICOM_JSON,
     "image/jpg": "image/jpeg",
     "image/x-jls": "image/jls",
     "image/x-dicom-rle": "image/dicom-rle",
@@ -96,7 +102,7 @@ def parse(text: str) -> MediaType:
     _check_length(text)
     media_type = _media_type(text)
     if media_type is None:
-        raise BadRequest("A media type is malformed: expected type/subtype; name=value.", clause="PS3.18 8.7")
+        raise BadRequest("A media type is malformed: expected type/subtype; name=value", clause="PS3.18 8.7")
     return media_type
 
 
@@ -117,13 +123,13 @@ def parse_accept(text: str) -> tuple[MediaRange, ...]:
         elif ranges and ranges[-1].transfer_syntax and _SYNTAX.fullmatch(element.split(";", 1)[0].strip()):
             raise _several_syntaxes()
         if len(ranges) > MAX_RANGES:
-            raise BadRequest(f"The Accept header lists more than {MAX_RANGES} media ranges.", clause="PS3.18 8.7.5")
+            raise BadRequest(f"The Accept header lists more than {MAX_RANGES} media ranges", clause="PS3.18 8.7.5")
     return tuple(sorted(ranges, key=lambda item: (-item.q, item.essence == "*/*" and item.multipart is None)))
 
 
 def _check_length(text: str) -> None:
     if len(text) > MAX_TEXT:
-        raise BadRequest(f"A media type header is longer than {MAX_TEXT} characters.", clause="PS3.18 8.7")
+        raise BadRequest(f"A media type header is longer than {MAX_TEXT} characters", clause="PS3.18 8.7")
 
 
 def _media_type(text: str) -> MediaType | None:
@@ -186,5 +192,5 @@ def _syntaxes(media_type: MediaType) -> Iterator[str]:
 
 def _several_syntaxes() -> BadRequest:
     return BadRequest(
-        "A media range may name one transfer syntax only; write alternatives as media ranges of their own.", clause="PS3.18 8.7.3.5.2"
+        "A media range may name one transfer syntax only; write alternatives as media ranges of their own", clause="PS3.18 8.7.3.5.2"
     )

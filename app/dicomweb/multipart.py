@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from app.dicomweb import media_types
+from app.dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, ZIP
 from app.dicomweb.negotiate import Packaging
 from app.errors import BadRequest, InvalidMultipart, TooLarge, UnsupportedMediaType
 
@@ -21,8 +22,19 @@ SEPARATOR = b"\r\n"
 MAX_HEAD = 1000
 """Bytes below which a part head stays: dicomweb-client looks no further for its end."""
 
-STORE_OFFERS = ('multipart/related; type="application/dicom"', "application/dicom")
+STORE_OFFERS = (
+    'multipart/related; type="application/dicom"',
+    'multipart/related; type="application/dicom+json"',
+    'multipart/related; type="application/dicom+xml"',
+    DICOM,
+    DICOM_JSON,
+    DICOM_XML,
+    ZIP,
+)
 """The media types that a Store request may have."""
+
+_STORABLE = frozenset({DICOM, DICOM_JSON, DICOM_XML})
+_ZIP = frozenset({ZIP, "application/x-zip-compressed"})
 
 _CLAUSE = "PS3.18 8.6.1.2"
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
@@ -122,7 +134,7 @@ class Reader:
             yield PartEnd()
             self._state = _State.EPILOGUE
         if self._state is not _State.EPILOGUE:
-            raise InvalidMultipart("The multipart body ends before its closing delimiter: it is cut off or empty.", clause=_CLAUSE)
+            raise InvalidMultipart("The multipart body ends before its closing delimiter: it is cut off or empty", clause=_CLAUSE)
         yield End()
 
     def _head_end(self, buffer: bytes, at: int) -> int | None:
@@ -131,7 +143,7 @@ class Reader:
             return buffer.index(b"\n", at) + 1
         blank = _BLANK_LINE.search(buffer, at, at + self._header_bytes)
         if blank is None and len(buffer) - at >= self._header_bytes:
-            raise InvalidMultipart(f"The headers of a part are longer than {self._header_bytes} bytes.", clause=_CLAUSE)
+            raise InvalidMultipart(f"The headers of a part are longer than {self._header_bytes} bytes", clause=_CLAUSE)
         return blank.end() if blank else None
 
     def _find(self, buffer: bytes, at: int) -> tuple[int, re.Match[bytes] | None]:
@@ -160,19 +172,19 @@ class Reader:
         if self._state is _State.DATA:
             yield PartEnd()
         elif closing:
-            raise InvalidMultipart("The multipart body has no parts.", clause=_CLAUSE)
+            raise InvalidMultipart("The multipart body has no parts", clause=_CLAUSE)
         else:
             self._newline, self._delimiter = newline, newline + self._dashes
         self._state, self._skip, self._dropped = (_State.EPILOGUE if closing else _State.HEAD), 0, 0
         if not closing:
             self._parts -= 1
             if self._parts < 0:
-                raise TooLarge("The multipart body has more parts than this server takes in one request.", clause=_CLAUSE)
+                raise TooLarge("The multipart body has more parts than this server takes in one request", clause=_CLAUSE)
 
     def _drop(self, count: int) -> None:
         self._dropped += count
         if self._dropped > self._header_bytes:
-            raise InvalidMultipart(f"There are more than {self._header_bytes} bytes outside of the parts.", clause=_CLAUSE)
+            raise InvalidMultipart(f"There are more than {self._header_bytes} bytes outside of the parts", clause=_CLAUSE)
 
 
 def _headers(block: bytes) -> dict[str, str]:
@@ -182,7 +194,7 @@ def _headers(block: bytes) -> dict[str, str]:
             continue
         found = _HEADER.fullmatch(line)
         if found is None:
-            raise InvalidMultipart("A header line of a part is malformed: expected Name: value.", clause=_CLAUSE)
+            raise InvalidMultipart("A header line of a part is malformed: expected Name: value", clause=_CLAUSE)
         name, value = found[1].decode("ascii").lower(), found[2].decode("utf-8", "replace").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
@@ -203,27 +215,30 @@ def boundary_of(content_type: str | None) -> StowContent:
     UnsupportedMediaType, naming what is taken, for other media types; BadRequest if the header is malformed or has no legal boundary.
     """
     if not content_type or not content_type.strip():
-        raise _unsupported("The request has no Content-Type.")
+        raise _unsupported("The request has no Content-Type")
     outer = media_types.parse(content_type)
-    if outer.essence == "application/dicom":
-        return StowContent(Packaging.SINGLE, outer.essence)
+    single = media_types.canonical(outer.essence)
+    if single in _STORABLE:
+        return StowContent(Packaging.SINGLE, single)
+    if single in _ZIP:
+        return StowContent(Packaging.SINGLE, ZIP)
     if outer.essence != "multipart/related":
-        raise _unsupported("This media type cannot be stored.")
+        raise _unsupported("This media type cannot be stored")
     # A missing type is forgiven: the parts themselves say what they are.
-    essence = (outer.get("type") or "application/dicom").partition(";")[0].strip().lower()
-    if essence != "application/dicom":
-        raise _unsupported("Parts of this media type cannot be stored.")
+    essence = media_types.canonical((outer.get("type") or DICOM).partition(";")[0].strip())
+    if essence not in _STORABLE:
+        raise _unsupported("Parts of this media type cannot be stored")
     boundaries = {value for name, value in outer.parameters if name == "boundary"}
     if len(boundaries) != 1:
-        raise BadRequest("The Content-Type multipart/related needs one boundary parameter.", clause=_CLAUSE)
+        raise BadRequest("The Content-Type multipart/related needs one boundary parameter", clause=_CLAUSE)
     boundary = boundaries.pop()
     if not _BOUNDARY.fullmatch(boundary):
-        raise BadRequest("The boundary parameter is malformed: 1 to 70 of the characters that RFC 2046 allows.", clause=_CLAUSE)
+        raise BadRequest("The boundary parameter is malformed: 1 to 70 of the characters that RFC 2046 allows", clause=_CLAUSE)
     return StowContent(Packaging.MULTIPART, essence, boundary)
 
 
 def _unsupported(detail: str) -> UnsupportedMediaType:
-    return UnsupportedMediaType(f"{detail} Send {' or '.join(STORE_OFFERS)}.", clause="PS3.18 10.5.1", offers=STORE_OFFERS)
+    return UnsupportedMediaType(f"{detail}; send {' or '.join(STORE_OFFERS)}", clause="PS3.18 10.5.1", offers=STORE_OFFERS)
 
 
 def content_type(media_type: str, boundary: str, transfer_syntax: str | None = None) -> str:

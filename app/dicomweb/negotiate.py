@@ -11,14 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from app.dicomweb.media_types import ANYTHING, MediaRange, canonical, parse_accept
-from app.errors import NotAcceptable
-
-EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+from app.dicom.transfer_syntax import EXPLICIT_LE
+from app.dicomweb.media_types import ANYTHING, DICOM, OCTET_STREAM, MediaRange, canonical, parse_accept
+from app.errors import BadRequest, NotAcceptable
 
 _DEFAULT_SYNTAX = {
-    "application/dicom": EXPLICIT_VR_LITTLE_ENDIAN,
-    "application/octet-stream": EXPLICIT_VR_LITTLE_ENDIAN,
+    DICOM: EXPLICIT_LE,
+    OCTET_STREAM: EXPLICIT_LE,
     "image/dicom-rle": "1.2.840.10008.1.2.5",
     "image/jpeg": "1.2.840.10008.1.2.4.70",
     "image/jls": "1.2.840.10008.1.2.4.80",
@@ -31,6 +30,8 @@ _DEFAULT_SYNTAX = {
     "video/h265": "1.2.840.10008.1.2.4.107",
 }
 """PS3.18 Table 8.7.3-5: the transfer syntax meant when a media range of that type names none."""
+
+_RENDERED = frozenset({"image/gif", "image/png", "image/webp", "image/avif", "application/pdf"})
 
 _LOST_PLUS = re.compile(r"(?<=/dicom) (?=(?:json|xml)\b)", re.IGNORECASE)
 
@@ -75,11 +76,23 @@ def select(offers: Sequence[Offer], *, accept: str | None, parameter: str | None
     candidates = explain(offers, accept=accept, parameter=parameter)
     if not candidates:
         raise NotAcceptable(
-            "Nothing on offer for this resource fits the Accept header; ask for one of the offers.",
+            "Nothing on offer for this resource fits the Accept header; ask for one of the offers",
             clause="PS3.18 8.7.8.1",
             offers=tuple(dict.fromkeys(describe(offer) for offer in offers)),
         )
     return candidates[0].offer
+
+
+def ensure_strict(*, accept: str | None, parameter: str | None) -> None:
+    """What a server that takes PS3.18 8.7.5 at its word asks of every request, before there is anything to choose.
+
+    NotAcceptable without any acceptable media type; BadRequest if DICOM and rendered media types stand side by side.
+    """
+    ranges = [*(parse_accept(parameter) if parameter else ()), *(parse_accept(accept) if accept else ())]
+    if not ranges:
+        raise NotAcceptable("This server is strict: name the acceptable media types in an Accept header", clause="PS3.18 8.7.5")
+    if any(_is_dicom(item) for item in ranges) and any(_is_rendered(item) for item in ranges):
+        raise BadRequest("DICOM and rendered media types may not stand in one Accept header", clause="PS3.18 8.7.5")
 
 
 def explain(offers: Sequence[Offer], *, accept: str | None, parameter: str | None = None) -> list[Candidate]:
@@ -129,6 +142,15 @@ def _names(media_range: MediaRange, offer: Offer) -> bool:
 
 def _syntax_named(media_range: MediaRange, offer: Offer) -> bool:
     return offer.transfer_syntax is None or media_range.transfer_syntax in (None, "*", offer.transfer_syntax)
+
+
+def _is_dicom(media_range: MediaRange) -> bool:
+    return media_range.essence.startswith("application/dicom") or media_range.transfer_syntax is not None
+
+
+def _is_rendered(media_range: MediaRange) -> bool:
+    """Media types that only rendered resources have; JPEG and the like are both (PS3.18 Table 8.7.4-1)."""
+    return media_range.essence in _RENDERED or (media_range.essence.startswith("text/") and not media_range.multipart)
 
 
 def _specificity(media_range: MediaRange) -> tuple[int, bool, bool]:

@@ -9,7 +9,7 @@ import re
 
 from app.dicom import uid
 from app.errors import InvalidTarget
-from app.model import BASE_MARK, Target, Uid
+from app.model import BASE_MARK, Level, Target, Uid
 
 STUDIES = "/studies"
 STUDY = "/studies/{study}"
@@ -21,6 +21,7 @@ MAX_BULKDATA_PATH = 4096
 """Characters of a bulkdata path: far beyond the deepest nesting that is stored."""
 
 _BULKDATA_PATH = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,9}/[0-9A-Fa-f]{8})*+")
+_SEARCHED = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _FRAME = re.compile(r"\s*+([1-9][0-9]{0,9})\s*+", re.ASCII)
 _BASE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]++|(?:/(?!/)[!$%&'()*+,./0-9:;=@A-Z_a-z~-]*+)?")
 
@@ -47,6 +48,12 @@ def retrieve_uri(target: Target) -> str:
     return study(target) if target.study is not None else STUDIES
 
 
+def search_uri(target: Target, level: Level) -> str:
+    """The URI of the search for resources of a level under the target (PS3.18 10.6.1)."""
+    above = "" if target.study is None else retrieve_uri(target)
+    return f"{above}/{_SEARCHED[level]}"
+
+
 def frames_uri(target: Target, number: int) -> str:
     """The URI of one frame; `number` counts from 1."""
     return f"{instance(target)}/frames/{number}"
@@ -66,7 +73,7 @@ def parse_bulkdata_path(text: str) -> str:
     """The path in its one spelling, hexadecimal in upper case: tag, or tag/item/tag and so on, items from 1. InvalidTarget otherwise."""
     if len(text) > MAX_BULKDATA_PATH or not _BULKDATA_PATH.fullmatch(text):
         raise InvalidTarget(
-            "A bulkdata address is a tag of 8 hexadecimal digits, or a chain of tag/item/tag with items from 1.", clause="PS3.18 10.4.1"
+            "A bulkdata address is a tag of 8 hexadecimal digits, or a chain of tag/item/tag with items from 1", clause="PS3.18 10.4.1"
         )
     return text.upper()
 
@@ -76,13 +83,13 @@ def parse_frames(text: str, *, limit: int) -> tuple[int, ...]:
     there are more than `limit`."""
     clause = "PS3.18 10.4.1"
     if len(text) > 12 * limit or text.count(",") >= limit:
-        raise InvalidTarget(f"At most {limit} frames can be asked for at once.", clause=clause)
+        raise InvalidTarget(f"At most {limit} frames can be asked for at once", clause=clause)
     found = [_FRAME.fullmatch(part) for part in text.split(",")]
     numbers = tuple(int(match[1]) for match in found if match)
     if len(numbers) != len(found):
-        raise InvalidTarget("The frame list must hold whole numbers from 1, with commas between them.", clause=clause)
+        raise InvalidTarget("The frame list must hold whole numbers from 1, with commas between them", clause=clause)
     if len(set(numbers)) != len(numbers):
-        raise InvalidTarget("The frame list names a frame twice.", clause=clause)
+        raise InvalidTarget("The frame list names a frame twice", clause=clause)
     return numbers
 
 
@@ -109,5 +116,5 @@ def _uid(text: str | None, kind: str) -> Uid | None:
         return uid.parse(text)
     except ValueError:
         raise InvalidTarget(
-            f"The {kind} Instance UID in the address is malformed: 1 to 64 characters, digits and dots only.", clause="PS3.5 9.1"
+            f"The {kind} Instance UID in the address is malformed: 1 to 64 characters, digits and dots only", clause="PS3.5 9.1"
         ) from None

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from app.dicom import names, values
-from app.dicom.attributes import KEYS_OF, Key, Kind
+from app.dicom.attributes import KEYS_OF, Key, Kind, tag
+from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, tags_of
 from app.model import JsonObject, Level
 
 Column = str | int | float | None
@@ -25,12 +26,12 @@ ROWS = 1024
 WORDS = "~"
 """Stands behind the path of a name's folded words, which fuzzy matching reads."""
 
+_OFFSET = tag("TimezoneOffsetFromUTC")
 _NORMAL: dict[Kind, Callable[[Any], Column]] = {
     Kind.UID: values.uid,
     Kind.TEXT: values.text,
     Kind.DATE: values.date,
     Kind.TIME: values.time,
-    Kind.DATETIME: values.instant,
     Kind.INTEGER: values.integer,
     Kind.DECIMAL: values.decimal,
 }
@@ -50,16 +51,22 @@ class IndexedValue:
 
 def columns(level: Level, attributes: JsonObject) -> dict[str, Column]:
     """The normal form of the first value for each column of `attributes.KEYS` at this level; None where there is no value or no form."""
-    return {key.column: _first(key, attributes) for key in KEYS_OF[level] if key.column is not None}
+    offset = utc_offset(attributes)
+    return {key.column: _first(key, attributes, offset) for key in KEYS_OF[level] if key.column is not None}
 
 
-def indexed_values(level: Level, attributes: JsonObject) -> list[IndexedValue]:
+def utc_offset(attributes: JsonObject) -> int | None:
+    """The object's Timezone Offset From UTC in minutes: that of its dates and times, if they do not say another (PS3.3 C.12.1.1.8)."""
+    return next((values.utc_offset(value) for value in stored_values(attributes.get(_OFFSET))), None)
+
+
+def indexed_values(level: Level, attributes: JsonObject, site: SiteKeys = NO_SITE_KEYS) -> list[IndexedValue]:
     """What the keys without a column hold: a row for each value, for each group and each word of a name; at most ROWS for a key.
 
-    No two rows are equal.
+    No two rows are equal. Numbers are `values.sortable`.
     """
-    keys = (key for key in KEYS_OF[level] if key.column is None and not key.computed_from)
-    return list(dict.fromkeys(row for key in keys if key.path[0] in attributes for row in islice(_rows(key, attributes), ROWS)))
+    keys = (key for key in site.at(level) if key.column is None and not key.computed_from)
+    return list(dict.fromkeys(row for key in keys for row in islice(_rows(key, attributes), ROWS)))
 
 
 def stored_values(element: Any) -> list[Any]:
@@ -68,12 +75,20 @@ def stored_values(element: Any) -> list[Any]:
     return found[:VALUES] if isinstance(found, list) else []
 
 
-def _first(key: Key, attributes: JsonObject) -> Column:
-    normal = _NORMAL[key.kind]
+def kept(kind: Kind, form: Column) -> str:
+    """How a normal form stands among single values: as text in the same order."""
+    return values.sortable(form) if kind in (Kind.INTEGER, Kind.DECIMAL) and isinstance(form, int | float) else str(form)
+
+
+def _first(key: Key, attributes: JsonObject, offset: int | None) -> Column:
     for value in stored_values(attributes.get(key.path[0])):
         if value is not None:
-            return _or_none(normal(value))
+            return _or_none(_normal(key, value, offset))
     return None
+
+
+def _normal(key: Key, value: Any, offset: int | None) -> Column:
+    return values.instant(value, offset) if key.kind is Kind.DATETIME else _NORMAL[key.kind](value)
 
 
 def _or_none(form: Column) -> Column:
@@ -81,21 +96,24 @@ def _or_none(form: Column) -> Column:
 
 
 def _rows(key: Key, attributes: JsonObject) -> Iterator[IndexedValue]:
-    path = ".".join(key.path)
-    if len(key.path) == 1:
-        yield from _leaf_rows(key, path, 0, attributes[key.path[0]])
+    tags = tags_of(key.path[0], attributes)
+    if not tags or tags[-1] not in attributes:
         return
-    for number, item in enumerate(stored_values(attributes[key.path[0]]), 1):
+    path, element, offset = ".".join(key.path), attributes[tags[-1]], utc_offset(attributes)
+    if len(key.path) == 1:
+        yield from _leaf_rows(key, path, 0, element, offset)
+        return
+    for number, item in enumerate(stored_values(element), 1):
         if isinstance(item, dict) and key.path[1] in item:
-            yield from _leaf_rows(key, path, number, item[key.path[1]])
+            yield from _leaf_rows(key, path, number, item[key.path[1]], offset)
 
 
-def _leaf_rows(key: Key, path: str, item: int, element: Any) -> Iterator[IndexedValue]:
+def _leaf_rows(key: Key, path: str, item: int, element: Any, offset: int | None) -> Iterator[IndexedValue]:
     for value in stored_values(element):
         if key.kind is Kind.NAME:
             yield from (IndexedValue(path, item, group) for group in names.name_groups(value))
             yield from (IndexedValue(path + WORDS, item, word) for word in names.name_words(value))
             continue
-        form = _NORMAL[key.kind](value)
+        form = _normal(key, value, offset)
         if form is not None and form != "":
-            yield IndexedValue(path, item, str(form))
+            yield IndexedValue(path, item, kept(key.kind, form))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, REQUIRED, SHARED, level_of, tag, vr_of
+from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, PATIENT_TAGS, REQUIRED, SHARED, level_of, tag, vr_of
+from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, tags_of
 from app.dicomweb.query import Query
 from app.dicomweb.search_keys import IndexedValue, columns, indexed_values
 from app.model import BASE_MARK, JsonObject, Level
@@ -25,6 +26,7 @@ __all__ = [
     "instance_computed",
     "merge",
     "needs",
+    "patient",
     "ready",
     "series_computed",
     "split",
@@ -38,6 +40,9 @@ _CHARACTER_SET, _AVAILABILITY, _RETRIEVE_URL = tag("SpecificCharacterSet"), tag(
 _STUDY_UID, _SERIES_UID = tag("StudyInstanceUID"), tag("SeriesInstanceUID")
 _VRS = {name: vr_of(name) for level in Level for name in REQUIRED[level]}
 _READY = {level: frozenset(REQUIRED[level] + ALWAYS[level]) for level in Level}
+_PATIENT_REQUIRED = tuple(map(tag, ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")))
+_PATIENT = (*_PATIENT_REQUIRED, tag("IssuerOfPatientID"))
+_PATIENT_COUNTS = tuple(map(tag, ("NumberOfPatientRelatedStudies", "NumberOfPatientRelatedSeries", "NumberOfPatientRelatedInstances")))
 _SEARCHED_IN_INSTANCE = _READY[Level.INSTANCE] | {key.path[0] for key in KEYS_OF[Level.INSTANCE]}
 
 
@@ -67,11 +72,11 @@ class Needs:
         return len(self.levels) == 1 and not self.attributes
 
 
-def split(obj: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
+def split(obj: JsonObject, site: SiteKeys = NO_SITE_KEYS) -> tuple[JsonObject, JsonObject, JsonObject]:
     """The attributes of study, series and instance in the Metadata of one instance; each holds its own UID.
 
     Study and series are without bulkdata, nested or not, for it belongs to one instance. The instance's part holds only what searches
-    match or always return: everything else stands in its Metadata.
+    match or always return: everything else stands in its Metadata. What the site has made a key stands at the level of that key as well.
     """
     parts: dict[Level, JsonObject] = {level: {} for level in Level}
     for name, element in obj.items():
@@ -83,6 +88,10 @@ def split(obj: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
     for name in SHARED:
         if name in obj:
             parts[Level.STUDY][name] = parts[Level.SERIES][name] = obj[name]
+    for key in site.keys:
+        for name in tags_of(key.path[0], obj):
+            if name in obj:
+                _take(parts[key.level], name, obj[name])
     return parts[Level.STUDY], parts[Level.SERIES], parts[Level.INSTANCE]
 
 
@@ -141,6 +150,7 @@ def needs(query: Query) -> Needs:
     whole = _whole(query)
     if query.include_all:
         return Needs(whole, whole)
+    level_of = query.site.level_of
     picked = [path[0] for path in _paths(query) if not any(path[0] in _READY[level] for level in whole)]
     levels = {level_of(name) for name in picked}
     return Needs(whole | levels, frozenset(level_of(name) for name in picked if name not in _READY[level_of(name)]))
@@ -165,6 +175,17 @@ def answer(query: Query, *, study: Stored | None = None, series: Stored | None =
     return _text(picked | found)
 
 
+def patient(query: Query, attributes: JsonObject, *, studies: int, series: int, instances: int) -> bytes:
+    """The object of one patient, from the attributes of a study and the counts over all studies (PS3.4 C.3.4)."""
+    tree = _trees(query).get(Level.STUDY, {})
+    known = {name: element for name, element in attributes.items() if name in PATIENT_TAGS}
+    found: JsonObject = {name: {"vr": _VRS[name]} for name in _PATIENT_REQUIRED}
+    found |= known if query.include_all else _pick(known, tree)
+    found |= {name: known[name] for name in _PATIENT if not _is_empty(known.get(name, {}))}
+    counts = zip(_PATIENT_COUNTS, (studies, series, instances), strict=True)
+    return _text(found | {_CHARACTER_SET: _element("CS", ["ISO_IR 192"])} | {name: _element("IS", [number]) for name, number in counts})
+
+
 def _whole(query: Query) -> frozenset[Level]:
     """The query's level, and the levels above that its URI leaves open."""
     named = {Level.STUDY: query.target.study, Level.SERIES: query.target.series}
@@ -181,19 +202,21 @@ def _of(stored: dict[Level, Stored | None], level: Level) -> Stored:
 def _paths(query: Query) -> list[tuple[str, ...]]:
     """Paths that the answer returns, at the query's level or above; one sequence may be asked for by several leaves."""
     asked = dict.fromkeys([*query.include, *(path for match in query.matches for path in match.paths)])
-    return [path for path in asked if DEPTH[level_of(path[0])] <= DEPTH[query.level]]
+    return [path for path in asked if DEPTH[query.site.level_of(path[0])] <= DEPTH[query.level]]
 
 
 def _trees(query: Query) -> dict[Level, dict[str, list[tuple[str, ...]]]]:
     """For each level the tags to pick, each with the rests of its paths."""
     trees: dict[Level, dict[str, list[tuple[str, ...]]]] = {}
     for path in _paths(query):
-        trees.setdefault(level_of(path[0]), {}).setdefault(path[0], []).append(path[1:])
+        trees.setdefault(query.site.level_of(path[0]), {}).setdefault(path[0], []).append(path[1:])
     return trees
 
 
 def _pick(attributes: JsonObject, tree: dict[str, list[tuple[str, ...]]]) -> JsonObject:
-    return {name: _prune(attributes[name], rests) for name, rests in tree.items() if name in attributes}
+    """What the tree leads to; a private attribute comes with the Private Creator of its block, without which it means nothing."""
+    found = ((name, rests) for link, rests in tree.items() for name in tags_of(link, attributes) if name in attributes)
+    return {name: _prune(attributes[name], rests) for name, rests in found}
 
 
 def _prune(element: Any, rests: Sequence[tuple[str, ...]]) -> Any:

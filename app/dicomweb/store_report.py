@@ -88,7 +88,7 @@ def _common_study(stored: Sequence[Stored], study: Uid | None) -> Target | None:
 
 
 def _stored_item(entry: Stored, base: str) -> JsonObject:
-    item = _comment(" ".join(entry.comments))
+    item = _comment(". ".join(entry.comments))
     item["00081150"] = _value("UI", entry.sop_class)
     item["00081155"] = _value("UI", entry.target.instance)
     item["00081190"] = _url(base, entry.target)

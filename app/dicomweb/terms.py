@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from app.dicom import names, values
 from app.dicom.attributes import Key, Kind
@@ -18,6 +19,7 @@ from app.model import Level
 CLAUSE = "PS3.18 8.3.4.1"
 WILDCARD_VRS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 MULTIPLE_VALUE_VRS = frozenset(("AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"))
+EMPTY_VALUE = '""'
 _RANGE_CHARACTERS = 64
 _PARTS = 16
 
@@ -31,7 +33,9 @@ class Rule(Enum):
     WILDCARD = "wildcard"
     RANGE = "range"
     COMBINED = "combined"  # a date and a time that make one range of instants
+    ZONED = "zoned"  # a date and a time in a UTC offset, against objects that may have another
     FUZZY = "fuzzy"  # PN with fuzzymatching=true
+    EMPTY = "empty"  # the attribute is absent or has no value, with emptyvaluematching=true
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class Match:
     - COMBINED: four: first date, first time, last date, last time; "" = open, and a time is "" if its date is. `time_path` is that of the
       time. A date on the first or last day counts if its time lies inside; a record without a time is judged by its date.
     - FUZZY: one or more folded words; each is the beginning of some word of the name.
+    - ZONED: two instants `YYYYMMDDHHMMSS.FFFFFF`, both inclusive, "" = open, in the UTC offset of `offset` minutes. A record that has an
+      offset of its own is compared in that; one without a time is judged by its date as it stands.
+    - EMPTY: none. No value that its VR allows is there. On a leaf of a sequence: none in the item in which the other terms of that
+      sequence hold; without such terms, none in any item.
     - UNIVERSAL: none.
     """
 
@@ -57,6 +65,7 @@ class Match:
     rule: Rule
     values: tuple[str, ...] = ()
     time_path: tuple[str, ...] = ()
+    offset: int = 0
 
     @property
     def paths(self) -> tuple[tuple[str, ...], ...]:
@@ -72,15 +81,19 @@ class Reading:
     uids: int
     fuzzy: bool = False
     multiple: bool = False
+    empty: bool = False
+    offset: int | None = None
 
 
 def read(key: Key, value: str, reading: Reading) -> tuple[Match, ...]:
     """The terms that a key and its value make, all of which have to hold. InvalidQuery for a value that its VR does not allow."""
     if not value.strip("* "):
         return (Match(key.path, key.vr, key.level, Rule.UNIVERSAL),)
+    if reading.empty and value.strip() == EMPTY_VALUE:
+        return (Match(key.path, key.vr, key.level, Rule.EMPTY),)
     terms = _READERS[key.kind](key, value, reading)
     if len(terms) > _PARTS or any(term.rule is Rule.FUZZY and len(term.values) > _PARTS for term in terms):
-        raise InvalidQuery(f"{key.keyword} has more than {_PARTS} parts.", clause=CLAUSE)
+        raise InvalidQuery(f"{key.keyword} has more than {_PARTS} parts", clause=CLAUSE)
     return terms
 
 
@@ -91,7 +104,7 @@ def _term(key: Key, rule: Rule, *found: str) -> Match:
 def _read_uid(key: Key, value: str, reading: Reading) -> tuple[Match, ...]:
     uids = tuple(dict.fromkeys(filter(None, map(values.uid, re.split(r"[,\\]", value)))))
     if len(uids) > reading.uids:
-        raise TooLarge(f"{key.keyword} lists more than {reading.uids} UIDs.", clause=CLAUSE)
+        raise TooLarge(f"{key.keyword} lists more than {reading.uids} UIDs", clause=CLAUSE)
     return (_term(key, Rule.SINGLE if len(uids) == 1 else Rule.UID_LIST, *uids),) if uids else (_term(key, Rule.UNIVERSAL),)
 
 
@@ -100,7 +113,7 @@ def _read_text(key: Key, value: str, reading: Reading) -> tuple[Match, ...]:
 
 
 def _read_name(key: Key, value: str, reading: Reading) -> tuple[Match, ...]:
-    if reading.fuzzy and not _has_wildcard(value):
+    if reading.fuzzy and len(key.path) == 1 and not _has_wildcard(value):
         words = names.name_words(value)
         return (_term(key, Rule.FUZZY, *words) if words else _term(key, Rule.UNIVERSAL),)
     groups = [group for part in _parts(key, value, reading) for group in part.split("=")]
@@ -121,7 +134,7 @@ def _text_term(key: Key, value: str, normal: Callable[[str], str], reading: Read
         return _term(key, Rule.SINGLE, form)
     pattern = re.sub(r"\*+", "*", form)
     if pattern.count("*") + pattern.count("?") > reading.wildcards:
-        raise InvalidQuery(f"{key.keyword} has more than {reading.wildcards} wildcards.", clause=CLAUSE)
+        raise InvalidQuery(f"{key.keyword} has more than {reading.wildcards} wildcards", clause=CLAUSE)
     return _term(key, Rule.WILDCARD, pattern)
 
 
@@ -154,11 +167,19 @@ def _read_time(key: Key, value: str, _reading: Reading) -> tuple[Match, ...]:
     return (_range(key, stripped, cuts if len(cuts) == 1 else [], values.time_bounds, "a time HHMMSS.FFFFFF or a range of two"),)
 
 
-def _read_datetime(key: Key, value: str, _reading: Reading) -> tuple[Match, ...]:
+def _read_datetime(key: Key, value: str, reading: Reading) -> tuple[Match, ...]:
     # A hyphen may belong to a UTC offset: what reads as one value is one, else the first cut that leaves two sound ends counts.
     stripped = value.strip()
     cuts = [position for position, character in enumerate(stripped[:_RANGE_CHARACTERS]) if character == "-"]
-    return (_range(key, stripped, cuts, values.datetime_bounds, "a date-time YYYYMMDDHHMMSS.FFFFFF&ZZXX or a range of two"),)
+    return (
+        _range(
+            key,
+            stripped,
+            cuts,
+            partial(values.datetime_bounds, minutes=reading.offset),
+            "a date-time YYYYMMDDHHMMSS.FFFFFF&ZZXX or a range of two",
+        ),
+    )
 
 
 def _range(key: Key, value: str, cuts: list[int], bounds: Callable[[str], values.Bounds | None], wanted: str) -> Match:
@@ -189,7 +210,7 @@ def _read_decimal(key: Key, value: str, _reading: Reading) -> tuple[Match, ...]:
 
 
 def _invalid(key: Key, wanted: str) -> InvalidQuery:
-    return InvalidQuery(f"The value of {key.keyword} has to be {wanted}.", clause="PS3.5 6.2, PS3.18 8.3.4.1")
+    return InvalidQuery(f"The value of {key.keyword} has to be {wanted}", clause="PS3.5 6.2, PS3.18 8.3.4.1")
 
 
 _READERS: dict[Kind, Callable[[Key, str, Reading], tuple[Match, ...]]] = {

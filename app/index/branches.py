@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from app.dicom.attributes import DEPTH
+from app.dicom.site_keys import SiteKeys
 from app.dicomweb.search_results import merge, ready, series_computed, study_computed
 from app.index import rows
 from app.index.database import Raced
@@ -127,20 +128,20 @@ _EMPTY_SERIES: rows.Row = {"position": 0, "instances": 0, "attributes": _EMPTY, 
 _EMPTY_STUDY: rows.Row = {"position": "", "series": 0, "instances": 0, "modalities": "", "classes": "", "attributes": _EMPTY, "ready": b""}
 
 
-def write_back(connection: Connection, study: StudyBranch, added_classes: Collection[str] | None) -> None:
+def write_back(connection: Connection, study: StudyBranch, added_classes: Collection[str] | None, site: SiteKeys) -> None:
     """Bring rows, counts, computed lists, values and ready answers of the study and its touched series up to date; drop empty ones.
 
     `added_classes` are SOP Classes that came to the study; None if some may have gone, which costs a look at all of its instances.
     """
     for series in study.series.values():
-        _write_series(connection, study, series)
+        _write_series(connection, study, series, site)
     if study.instances == 0:
         _drop(connection, STUDY, study)
     elif study.touched:
-        _write_study(connection, study, added_classes)
+        _write_study(connection, study, added_classes, site)
 
 
-def _write_study(connection: Connection, study: StudyBranch, added_classes: Collection[str] | None) -> None:
+def _write_study(connection: Connection, study: StudyBranch, added_classes: Collection[str] | None, site: SiteKeys) -> None:
     count, modalities = _below(connection, study)
     classes = _classes(connection, study) if added_classes is None else sorted({*study.classes, *added_classes})
     values: rows.Row = {"series": count, "instances": study.instances, "modalities": _join(modalities), "classes": _join(classes)}
@@ -156,10 +157,10 @@ def _write_study(connection: Connection, study: StudyBranch, added_classes: Coll
     if study.changed or modalities != study.modalities or classes != study.classes:
         computed = rows.computed_rows(study.id, rows.MODALITIES_IN_STUDY, modalities)
         computed += rows.computed_rows(study.id, rows.SOP_CLASSES_IN_STUDY, classes)
-        replace_values(connection, Level.STUDY, study.id, rows.value_rows(Level.STUDY, study.id, study.parsed()) + computed)
+        replace_values(connection, Level.STUDY, study.id, rows.value_rows(Level.STUDY, study.id, study.parsed(), site) + computed)
 
 
-def _write_series(connection: Connection, study: StudyBranch, series: SeriesBranch) -> None:
+def _write_series(connection: Connection, study: StudyBranch, series: SeriesBranch, site: SiteKeys) -> None:
     if series.instances == 0:
         _drop(connection, SERIES, series)
         return
@@ -168,7 +169,8 @@ def _write_series(connection: Connection, study: StudyBranch, series: SeriesBran
     values: rows.Row = {"instances": series.instances}
     if series.changed:
         values |= {"attributes": series.text, **rows.key_columns(Level.SERIES, series.parsed())}
-        replace_values(connection, Level.SERIES, series.id, rows.value_rows(Level.SERIES, series.id, series.parsed()), fresh=series.is_new)
+        own = rows.value_rows(Level.SERIES, series.id, series.parsed(), site)
+        replace_values(connection, Level.SERIES, series.id, own, fresh=series.is_new)
     values["ready"] = ready(
         Level.SERIES,
         series.parsed(),

@@ -6,8 +6,9 @@ A sequence that a reader has seen is never followed by a lower one: PostgreSQL's
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, Row, Select, delete, insert, select, text
 
 from app.index.tables import CHANGE, UNUSED_BLOB
 from app.index.upsert import insert_new
@@ -45,12 +46,25 @@ def after(connection: Connection, sequence: int, limit: int, access: Access) -> 
         .order_by(CHANGE.c.sequence)
         .limit(max(0, limit))
     )
-    return [
-        Change(
-            row.sequence, ChangeKind(row.kind), Target(Uid(row.study_uid), Uid(row.series_uid), Uid(row.instance_uid)), row.digest, row.at
-        )
-        for row in connection.execute(statement)
-    ]
+    return [_change(row) for row in connection.execute(statement)]
+
+
+def last(connection: Connection, target: Target, access: Access) -> Change | None:
+    """The newest visible change at or under a target that names a study."""
+    row = connection.execute(newest_first(target, access).limit(1)).one_or_none()
+    return None if row is None else _change(row)
+
+
+def newest_first(target: Target, access: Access) -> Select[Any]:
+    """The changes at or under the target. By time, which has no index: by sequence alone a planner may walk the whole feed backwards."""
+    columns = ((CHANGE.c.study_uid, target.study), (CHANGE.c.series_uid, target.series), (CHANGE.c.instance_uid, target.instance))
+    terms = [column == uid for column, uid in columns if uid is not None]
+    return select(CHANGE).where(visible(access, CHANGE.c.study_uid), *terms).order_by(CHANGE.c.at.desc(), CHANGE.c.sequence.desc())
+
+
+def _change(row: Row[Any]) -> Change:
+    target = Target(Uid(row.study_uid), Uid(row.series_uid), Uid(row.instance_uid))
+    return Change(row.sequence, ChangeKind(row.kind), target, row.digest, row.at)
 
 
 def mark_unused(connection: Connection, keys: Iterable[str], now: float) -> None:

@@ -95,7 +95,7 @@ class Database:
             async with asyncio.timeout(self._patience):
                 await gate.acquire()
         except TimeoutError:
-            raise Busy("The database has more work than it can do just now; try again.") from None
+            raise Busy("The database has more work than it can do just now; try again") from None
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         future.add_done_callback(lambda _: gate.release())
         return await asyncio.shield(future)
@@ -176,7 +176,7 @@ def _attempt(connect: Callable[[], Any], work: Callable[[Connection], T], patien
         if time.monotonic() > deadline:
             break
         time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # spreads rivals, guards nothing
-    raise Busy("The database has more work than it can do just now; try again.")
+    raise Busy("The database has more work than it can do just now; try again")
 
 
 def _passing(error: DBAPIError) -> bool:
@@ -185,4 +185,4 @@ def _passing(error: DBAPIError) -> bool:
 
 
 def unavailable() -> Unavailable:
-    return Unavailable("The index database does not answer; ask whoever runs it to look at its log, then try again.")
+    return Unavailable("The index database does not answer; ask whoever runs it to look at its log, then try again")

@@ -6,19 +6,24 @@ Normal forms come from `dicomweb.search_keys`, which bounds them and frees them 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from app.dicom.attributes import DEPTH
-from app.dicomweb.search_results import columns, indexed_values, instance_computed, ready
+from app.dicom.site_keys import SiteKeys
+from app.dicomweb.search_keys import utc_offset
+from app.dicomweb.search_results import columns, indexed_values, instance_computed, ready, split
 from app.index import documents
 from app.index.tables import LAST, OWN
 from app.model import Blob, InstanceRecord, JsonObject, Level, Target, Uid
 
 Row = dict[str, Any]
 
+SEPARATOR = "\x1f"
 MODALITIES_IN_STUDY = "00080061"
 SOP_CLASSES_IN_STUDY = "00080062"
 
@@ -32,8 +37,15 @@ def key_columns(level: Level, attributes: JsonObject) -> Row:
     """The level's own columns for matching, and its position; the columns which identify the row come from the record."""
     found = columns(level, attributes)
     row: Row = {name: value for name, value in found.items() if name not in OWN}
-    row["position"] = _study_position(found) if level is Level.STUDY else _numbered_position(found[f"{level.value}_number"])
-    return row
+    row["utc_offset"] = utc_offset(attributes)
+    if level is not Level.STUDY:
+        return row | {"position": _numbered_position(found[f"{level.value}_number"])}
+    return row | {"position": _study_position(found), "patient": patient(found["patient_id"], found["issuer_of_patient_id"])}
+
+
+def patient(patient_id: Any, issuer: Any) -> str | None:
+    """What tells a patient from others; None if that cannot be told."""
+    return None if patient_id is None else f"{patient_id}{SEPARATOR}{issuer or ''}"
 
 
 def _study_position(found: Mapping[str, Any]) -> str:
@@ -44,9 +56,24 @@ def _numbered_position(number: Any) -> int:
     return LAST if number is None else int(number)
 
 
-def value_rows(level: Level, owner: int, attributes: JsonObject) -> list[Row]:
+def value_rows(level: Level, owner: int, attributes: JsonObject, site: SiteKeys) -> list[Row]:
     """The rows of `attribute_value` for one owner."""
-    return [_value_row(level, owner, value.path, value.item, value.value) for value in indexed_values(level, attributes)]
+    return [_value_row(level, owner, value.path, value.item, value.value) for value in indexed_values(level, attributes, site)]
+
+
+def parsed(stored: str | bytes) -> JsonObject:
+    """Attributes from their text, or a whole Metadata; not strict, because BASE_MARK stands in it as it is."""
+    text = zlib.decompress(stored) if isinstance(stored, bytes) else stored
+    found: JsonObject = json.loads(text, strict=False)
+    return found
+
+
+def with_site_keys(record: InstanceRecord, site: SiteKeys) -> InstanceRecord:
+    """The record with what the site's keys need of it at each level, from its Metadata."""
+    if not site.keys:
+        return record
+    study, series, attributes = split(parsed(record.metadata), site)
+    return replace(record, study=study, series=series, attributes=attributes)
 
 
 def computed_rows(owner: int, path: str, values: Iterable[str]) -> list[Row]:

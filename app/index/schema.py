@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -45,6 +46,8 @@ def migrate(database: Database | str) -> None:
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise unavailable() from error
+    except CommandError as error:
+        raise Unavailable("The index database belongs to a newer release, which has changed its schema: start that release") from error
     finally:
         database.migrated(engine)
 
@@ -67,7 +70,7 @@ def check(connection: Connection) -> None:
     """Unavailable if the schema is of another version than this program; any statement that fails tells that the database is away."""
     found = MigrationContext.configure(connection).get_current_revision()
     if found != head():
-        raise Unavailable("The index database has the schema of another version: run `radiolucent migrate`, or a newer release.")
+        raise Unavailable("The index database has the schema of another version: run `radiolucent migrate`, or a newer release")
 
 
 @cache

@@ -11,11 +11,25 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import BigInteger, Column, Double, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Double,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+)
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
-from app.dicom.attributes import KEYS, Key, Kind
+from app.dicom.attributes import DEPTH, KEYS, Key, Kind
 from app.model import Level
 
 BIG = BigInteger().with_variant(Integer(), "sqlite")
@@ -42,6 +56,11 @@ def _seconds() -> Column[float]:
     return Column(REAL, nullable=False)
 
 
+def _minutes() -> Column[int]:
+    """The Timezone Offset From UTC of the row's own dates and times."""
+    return Column(Integer, nullable=True)
+
+
 def _bytes() -> Column[bytes]:
     return Column(LargeBinary, nullable=False)
 
@@ -51,7 +70,8 @@ def _parent(name: str) -> Column[int]:
 
 
 class StudyRow(SQLModel, table=True):
-    """One study. `position` is date and time, fixed in width; `modalities` and `classes` are lists joined by a backslash."""
+    """One study. `position` is date and time, fixed in width; `modalities` and `classes` are lists joined by a backslash. `patient` tells
+    patients apart: PatientID and IssuerOfPatientID around a unit separator; null without a PatientID."""
 
     __tablename__ = "study"
     __table_args__ = (UniqueConstraint("uid", name="study_uid"),)
@@ -63,6 +83,8 @@ class StudyRow(SQLModel, table=True):
     instances: int = Field(sa_column=_number())
     modalities: str = Field(sa_column=_text())
     classes: str = Field(sa_column=_text())
+    patient: str | None = Field(sa_column=Column(TEXT, nullable=True))
+    utc_offset: int | None = Field(sa_column=_minutes())
     attributes: str = Field(sa_column=_text())
     ready: bytes = Field(sa_column=_bytes())
 
@@ -81,6 +103,7 @@ class SeriesRow(SQLModel, table=True):
     uid: str = Field(sa_column=_text())
     position: int = Field(sa_column=_number())
     instances: int = Field(sa_column=_number())
+    utc_offset: int | None = Field(sa_column=_minutes())
     attributes: str = Field(sa_column=_text())
     ready: bytes = Field(sa_column=_bytes())
 
@@ -98,6 +121,7 @@ class InstanceRow(SQLModel, table=True):
     series_id: int = Field(sa_column=_parent("series"))
     uid: str = Field(sa_column=_text())
     position: int = Field(sa_column=_number())
+    utc_offset: int | None = Field(sa_column=_minutes())
     sop_class_uid: str = Field(sa_column=_text())
     transfer_syntax: str = Field(sa_column=_text())
     digest: str = Field(sa_column=_text())
@@ -144,7 +168,10 @@ class ChangeRow(SQLModel, table=True):
     """One entry of the change feed. Sequences are handed out and committed in the same order (`changes.append`)."""
 
     __tablename__ = "change"
-    __table_args__: ClassVar[dict[str, bool]] = {"sqlite_autoincrement": True}
+    __table_args__: ClassVar[tuple[Index, dict[str, bool]]] = (
+        Index("change_target", "study_uid", "series_uid", "instance_uid"),
+        {"sqlite_autoincrement": True},
+    )
 
     sequence: int = Field(sa_column=_id())
     kind: str = Field(sa_column=_text())
@@ -164,6 +191,14 @@ class UnusedBlobRow(SQLModel, table=True):
     since: float = Field(sa_column=_seconds())
 
 
+class FilledKeyRow(SQLModel, table=True):
+    """A search key of the site whose values are there for all that is stored; `name` as `site_keys.name_of` gives it."""
+
+    __tablename__ = "filled_key"
+
+    name: str = Field(sa_column=Column(TEXT, primary_key=True))
+
+
 def _table(row: type[SQLModel]) -> Table:
     return cast(Table, row.__table__)  # type: ignore[attr-defined]  # set by SQLModel's metaclass
 
@@ -175,6 +210,7 @@ DOCUMENT = _table(DocumentRow)
 VALUE = _table(ValueRow)
 CHANGE = _table(ChangeRow)
 UNUSED_BLOB = _table(UnusedBlobRow)
+FILLED_KEY = _table(FilledKeyRow)
 
 LEVELS = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
@@ -195,6 +231,14 @@ def key_column(key: Key) -> Column[Any]:
     return LEVELS[key.level].c[OWN.get(key.column or "", key.column or "")]
 
 
+def own_values(table: Any, level: Level, owner: ColumnElement[int], path: str) -> ColumnElement[bool]:
+    """One owner's rows of `attribute_value`, or of an alias of it, under a path, by the b-tree of owners.
+
+    The path is written as an expression, for SQLite would take the b-tree of all values of the path, and look through them for each owner.
+    """
+    return and_(table.c.level == DEPTH[level], table.c.owner == owner, table.c.path.concat("") == path)
+
+
 def _add_key_columns() -> None:
     """One column and one b-tree for each key. Absent values stay out of the b-tree, for every match that it serves excludes them."""
     for key in KEYS:
@@ -211,3 +255,4 @@ def _add_key_columns() -> None:
 
 _add_key_columns()
 Index("study_position", STUDY.c.position.desc(), STUDY.c.uid.desc(), unique=True)
+Index("study_patient", STUDY.c.patient, sqlite_where=STUDY.c.patient.is_not(None), postgresql_where=STUDY.c.patient.is_not(None))

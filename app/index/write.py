@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, insert, select, update
 
 from app.dicom.attributes import DEPTH
+from app.dicom.site_keys import SiteKeys
 from app.index import branches, changes, rows
 from app.index.branches import StudyBranch
 from app.index.database import Raced
@@ -37,6 +38,7 @@ class _Batch:
     """What one `add` has found out and is about to write."""
 
     known: dict[Uid, _Known]
+    site: SiteKeys
     documents: dict[int, rows.Row] = field(default_factory=dict)
     values: dict[int, list[rows.Row]] = field(default_factory=dict)
     changes: list[tuple[ChangeKind, InstanceRecord]] = field(default_factory=list)
@@ -44,14 +46,14 @@ class _Batch:
     replaced: set[Uid] = field(default_factory=set)
 
 
-def add(connection: Connection, records: Sequence[InstanceRecord], rule: ConflictRule, now: float) -> list[Added]:
+def add(connection: Connection, records: Sequence[InstanceRecord], rule: ConflictRule, now: float, site: SiteKeys) -> list[Added]:
     """Outcomes in the order of the records. Rows are taken by ascending UID, so that concurrent batches wait instead of embracing."""
     if not records:
         return []
     studies = branches.lock_or_make_studies(connection, {record.study_uid for record in records})
     for uid, study in studies.items():
         branches.find_or_make_series(connection, study, {record.series_uid for record in records if record.study_uid == uid})
-    batch = _Batch(_known(connection, {record.instance_uid for record in records}))
+    batch = _Batch(_known(connection, {record.instance_uid for record in records}), site)
     outcomes: dict[int, Added] = {}
     for position in sorted(range(len(records)), key=lambda n: records[n].instance_uid):
         outcomes[position] = _add_one(connection, batch, studies[records[position].study_uid], records[position], rule)
@@ -59,7 +61,7 @@ def add(connection: Connection, records: Sequence[InstanceRecord], rule: Conflic
     _merge(studies, records, taken)
     _write_documents(connection, batch)
     for uid, study in studies.items():
-        branches.write_back(connection, study, None if uid in batch.replaced else batch.classes.get(uid, ()))
+        branches.write_back(connection, study, None if uid in batch.replaced else batch.classes.get(uid, ()), site)
     changes.forget_unused(connection, {key for _, record in batch.changes for key in _keys(record)})
     changes.mark_unused(connection, {key for added in taken for key in added.unused}, now)
     changes.append(connection, batch.changes, now)
@@ -126,7 +128,7 @@ def _replace(connection: Connection, batch: _Batch, record: InstanceRecord, know
 def _note(batch: _Batch, row: int, record: InstanceRecord, document: rows.Row, kind: ChangeKind) -> None:
     batch.known[record.instance_uid] = _Known(row, record.study_uid, record.series_uid, record.digest, frozenset(_keys(record)))
     batch.documents[row] = {"instance_id": row, **document}
-    batch.values[row] = rows.value_rows(Level.INSTANCE, row, record.attributes)
+    batch.values[row] = rows.value_rows(Level.INSTANCE, row, record.attributes, batch.site)
     batch.changes.append((kind, record))
 
 
@@ -153,7 +155,7 @@ def _without_used(taken: Sequence[Added], batch: _Batch) -> list[Added]:
     return [Added(added.outcome, tuple(key for key in added.unused if key not in used)) for added in taken]
 
 
-def remove(connection: Connection, target: Target, access: Access, now: float) -> list[InstanceRecord]:
+def remove(connection: Connection, target: Target, access: Access, now: float, site: SiteKeys) -> list[InstanceRecord]:
     """All visible instances under the target, which names at least a study; their blobs become unused. Empty if there are none."""
     if target.study is None:
         raise ValueError("a target without a study cannot be removed")
@@ -172,7 +174,7 @@ def remove(connection: Connection, target: Target, access: Access, now: float) -
     _clear_documents(connection, ids)
     for some in _portions(ids):
         connection.execute(delete(INSTANCE).where(INSTANCE.c.id.in_(some)))
-    branches.write_back(connection, study, None)
+    branches.write_back(connection, study, None, site)
     changes.mark_unused(connection, {key for record in removed for key in _keys(record)}, now)
     changes.append(connection, [(ChangeKind.DELETED, record) for record in removed], now)
     return removed

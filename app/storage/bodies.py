@@ -78,8 +78,12 @@ def cut(spans: Sequence[Span], joined: Sequence[Span], found: Sequence[bytes]) -
 
 
 def absent() -> NotFound:
-    return NotFound("The stored data of this resource is not there.")
+    return NotFound("The stored data of this resource is not there")
 
 
 def truncated() -> Corrupt:
-    return Corrupt("The stored data of this resource is shorter than it was when it was stored.")
+    return Corrupt("The stored data of this resource is shorter than it was when it was stored")
+
+
+def unreadable() -> Corrupt:
+    return Corrupt("The stored data of this resource can no longer be read from its disk")

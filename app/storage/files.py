@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.errors import Unavailable
 from app.model import Span
-from app.storage.bodies import CHUNK, absent, inside, truncated
+from app.storage.bodies import CHUNK, absent, inside, truncated, unreadable
 
 
 class Reading:
@@ -95,15 +95,19 @@ def open_blob(path: Path) -> int:
 
 
 def read_exactly(file: int, span: Span) -> bytes:
-    """The whole span, for one read may give less than asked for; Corrupt if the file ends before."""
-    first = os.pread(file, span.length, span.offset)
-    if len(first) == span.length:
-        return first
-    parts = [first]
-    missing = span.length - len(first)
-    while missing and parts[-1]:
-        parts.append(os.pread(file, missing, span.end - missing))
-        missing -= len(parts[-1])
+    """The whole span, for one read may give less than asked for; Corrupt if the file ends before, or the disk cannot give it."""
+    try:
+        first = os.pread(file, span.length, span.offset)
+        if len(first) == span.length:
+            return first
+        parts = [first]
+        missing = span.length - len(first)
+        while missing and parts[-1]:
+            parts.append(os.pread(file, missing, span.end - missing))
+            missing -= len(parts[-1])
+    except OSError as error:
+        # A bad sector is the damage of one blob, which `verify` has to tell, and no reason to call the whole store away.
+        raise unreadable() if error.errno == errno.EIO else error from None
     if missing:
         raise truncated()
     return b"".join(parts)
@@ -118,9 +122,9 @@ def write_all(file: int, chunk: bytes | bytearray) -> None:
 def unavailable(error: OSError) -> Unavailable:
     """The error of the file system in our words, without its path."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable("The disk of the blob store is full; space has to be made before anything can be stored.")
+        return Unavailable("The disk of the blob store is full; space has to be made before anything can be stored")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Unavailable("The blob store may not be written or read by this service; its folder needs this service's user as owner.")
+        return Unavailable("The blob store may not be written or read by this service; its folder needs this service's user as owner")
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return Unavailable("Too many files are open; try again later.")
-    return Unavailable("The file system of the blob store does not answer as it should.")
+        return Unavailable("Too many files are open; try again later")
+    return Unavailable("The file system of the blob store does not answer as it should")

@@ -143,7 +143,7 @@ class S3BlobStore:
                 await obstore.put_async(self._client, _PROBE, b"probe", use_multipart=False)
                 found = await obstore.get_range_async(self._client, _PROBE, start=0, length=5)
         if found.to_bytes() != b"probe":
-            raise Unavailable("The object store gives back something else than what was written.")
+            raise Unavailable("The object store gives back something else than what was written")
 
     async def close(self) -> None:
         # The client's threads touch Python objects for a moment after an upload has returned; a process that ends just then aborts.
@@ -172,7 +172,7 @@ class S3BlobStore:
             async with asyncio.timeout(self._timeout):
                 meta = await obstore.head_async(self._client, key)
         if meta["size"] != size and tag in (None, meta["e_tag"]):
-            raise Unavailable("The object store did not keep the whole of what was written; nothing was stored.")
+            raise Unavailable("The object store did not keep the whole of what was written; nothing was stored")
         return Blob(key, meta["size"], meta["last_modified"].timestamp())
 
     async def _range(self, key: str, span: Span) -> bytes:
@@ -225,9 +225,9 @@ def _reading() -> Iterator[None]:
     except FileNotFoundError:
         raise absent() from None
     except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-        raise Unavailable("The object store refuses this service's access key; see to its permissions on the bucket.") from error
+        raise Unavailable("The object store refuses this service's access key; see to its permissions on the bucket") from error
     except (BaseError, OSError) as error:
-        raise Unavailable("The object store does not answer as it should; try again later.") from error
+        raise Unavailable("The object store does not answer as it should; try again later") from error
 
 
 @contextmanager
@@ -237,4 +237,4 @@ def _writing() -> Iterator[None]:
         with _reading():
             yield
     except NotFound as error:
-        raise Unavailable("The object store has no such bucket, or lost what was just written.") from error
+        raise Unavailable("The object store has no such bucket, or lost what was just written") from error

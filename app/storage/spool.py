@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -24,7 +25,10 @@ MEMORY = 1024 * 1024
 
 
 class FileSpool:
-    """`ports.Spool`: up to `memory` bytes in memory, beyond that a file in `folder` (None: the system's folder for temporary files)."""
+    """`ports.Spool`: up to `memory` bytes in memory, beyond that a file in `folder` (None: the system's folder for temporary files).
+
+    The lock makes `close` wait for a thread that still reads or writes: the number of a closed file may be another instance's by then.
+    """
 
     def __init__(self, folder: Path | None = None, memory: int = MEMORY) -> None:
         self._folder = folder
@@ -35,6 +39,7 @@ class FileSpool:
         self._file = -1
         self._path: Path | None = None
         self._closed = False
+        self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -46,22 +51,24 @@ class FileSpool:
 
     def write(self, chunk: bytes) -> None:
         """Unavailable if there is no room for it."""
-        self._open_only()
-        if self._path is None and self._size + len(chunk) <= self._memory:
-            self._buffer += chunk
-        else:
-            self._write_file(chunk)
-        self._size += len(chunk)
-        self._hash.update(chunk)
+        with self._lock:
+            self._open_only()
+            if self._path is None and self._size + len(chunk) <= self._memory:
+                self._buffer += chunk
+            else:
+                self._write_file(chunk)
+            self._size += len(chunk)
+            self._hash.update(chunk)
 
     def read(self, offset: int, length: int) -> bytes:
-        self._open_only()
         if offset < 0 or length < 0:
             raise ValueError("offset and length cannot be negative")
-        wanted = max(0, min(length, self._size - offset))
-        if self._path is None:
-            return bytes(memoryview(self._buffer)[offset : offset + wanted])
-        return self._read_file(offset, wanted)
+        with self._lock:
+            self._open_only()
+            wanted = max(0, min(length, self._size - offset))
+            if self._path is None:
+                return bytes(memoryview(self._buffer)[offset : offset + wanted])
+            return self._read_file(offset, wanted)
 
     async def body(self) -> AsyncIterator[bytes]:
         for offset in range(0, self._size, CHUNK):
@@ -74,14 +81,15 @@ class FileSpool:
         return self._path
 
     def close(self) -> None:
-        self._closed = True
-        self._buffer = bytearray()
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-            self._path = None
+        with self._lock:
+            self._closed = True
+            self._buffer = bytearray()
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+                self._path = None
 
     def _open_only(self) -> None:
         if self._closed:
@@ -95,7 +103,7 @@ class FileSpool:
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             reason = "is full" if full else "cannot be written"
-            raise Unavailable(f"The place where incoming instances wait {reason}; try again later.") from error
+            raise Unavailable(f"The place where incoming instances wait {reason}; try again later") from error
 
     def _move_to_file(self) -> None:
         if self._folder is not None:

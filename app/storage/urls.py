@@ -27,28 +27,28 @@ def open_store(url: str, credentials: S3Credentials | None = None) -> LocalStore
             return LocalStore(_folder(url))
         case "file":
             if parts.netloc not in ("", "localhost") or not parts.path:
-                raise ValueError("A file:// URL of a blob store needs three slashes and a folder: file:///var/lib/radiolucent.")
+                raise ValueError("A file:// URL of a blob store needs three slashes and a folder: file:///var/lib/radiolucent")
             return LocalStore(_folder(unquote(parts.path)))
         case "memory":
             return MemoryStore()
         case "s3":
             return S3BlobStore(_bucket(parts), credentials)
         case scheme:
-            raise ValueError(f"A blob store's URL begins with file://, memory:// or s3://, not {scheme}://.")
+            raise ValueError(f"A blob store's URL begins with file://, memory:// or s3://, not {scheme}://")
 
 
 def _folder(text: str) -> Path:
     if not text:
-        raise ValueError("The URL of the blob store is empty.")
+        raise ValueError("The URL of the blob store is empty")
     return Path(text).expanduser()
 
 
 def _bucket(parts: SplitResult) -> S3Bucket:
     if not parts.netloc or "@" in parts.netloc:
-        raise ValueError("An s3:// URL needs a bucket: s3://bucket/prefix; access keys have settings of their own.")
+        raise ValueError("An s3:// URL needs a bucket: s3://bucket/prefix; access keys have settings of their own")
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := sorted(set(given) - _S3_PARAMETERS):
-        raise ValueError(f"An s3:// URL does not know {', '.join(unknown)}; it knows {', '.join(sorted(_S3_PARAMETERS))}.")
+        raise ValueError(f"An s3:// URL does not know {', '.join(unknown)}; it knows {', '.join(sorted(_S3_PARAMETERS))}")
     return S3Bucket(
         name=parts.netloc,
         prefix=unquote(parts.path).strip("/"),
@@ -65,5 +65,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0.1 <= seconds <= 600:
-        raise ValueError("The timeout of an s3:// URL is a number of seconds from 0.1 to 600.")
+        raise ValueError("The timeout of an s3:// URL is a number of seconds from 0.1 to 600")
     return seconds

@@ -6,30 +6,44 @@ Must not know HTTP beyond media types: `api/responses.py` turns these values int
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from app.dicomweb.negotiate import Offer, Packaging
-from app.model import Form, Span
+from app.dicomweb.negotiate import Candidate, Offer, Packaging, explain, select
+from app.model import Form, InstanceRecord, Span
 from app.ports import Archive
+
+
+class Body(Protocol):
+    """The bytes of a part, or those of a `span` of it; a span is asked for only where the part's length is known."""
+
+    def __call__(self, span: Span | None = None) -> AsyncIterator[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One representation: `length` in bytes (None: known only once read), `location` relative to the base URL."""
+    """One representation: `length` in bytes (None: known only once read), `location` relative to the base URL.
+
+    Where the length is not known, it is at most `most`. `digest` is the SHA-256 (hex) of the bytes as they go out, where that is known
+    without reading them.
+    """
 
     media_type: str
     transfer_syntax: str | None
     location: str
     length: int | None
-    body: Callable[[], AsyncIterator[bytes]]
+    body: Body
+    digest: str | None = None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
     """The whole answer. `body` gives each part's chunks; with `packaging` SINGLE there is exactly one part.
 
-    `etag` identifies content and form; `partial` counts the instances that have no acceptable form (206 with a Warning).
+    `etag` identifies content and form; `partial` counts the instances that have no acceptable form (206 with a Warning). `modified` is
+    when the content last changed (seconds since 1970). `names`, one for each part, make a zip archive of the parts.
     """
 
     media_type: str
@@ -37,10 +51,12 @@ class Representation:
     parts: Sequence[Part]
     etag: str
     partial: int = 0
+    modified: float | None = None
+    names: Sequence[str] = ()
 
 
 class NotModified(Exception):
-    """The user agent's copy is current (RFC 9110 13.1.2): `etag` is what it has."""
+    """The user agent's copy is current (RFC 9110 13.1): `etag` is what it has."""
 
     def __init__(self, etag: str) -> None:
         super().__init__(etag)
@@ -48,12 +64,33 @@ class NotModified(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """One choice: what was on offer, and which of it is acceptable for what reason, best first; the first was taken."""
+
+    offers: tuple[Offer, ...]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the request says of the form it wants: Accept header, `accept` parameter, entity tags it already holds."""
+    """What the request says of the form it wants: Accept header, `accept` parameter, entity tags it already holds.
+
+    `since`, in seconds since 1970, is when the user agent's copy was last modified; it counts only where no tag is given. `coding` is
+    the content coding that a text will have. `weighed`, if given, takes every choice that is made for this request.
+    """
 
     accept: str | None = None
     parameter: str | None = None
     known: frozenset[str] = frozenset()
+    since: float | None = None
+    coding: str = ""
+    weighed: list[Weighed] | None = None
+
+    def choose(self, offers: Sequence[Offer]) -> Offer:
+        """The selected representation (PS3.18 8.7.8). NotAcceptable, naming the offers; BadRequest."""
+        if self.weighed is not None:
+            self.weighed.append(Weighed(tuple(offers), tuple(explain(offers, accept=self.accept, parameter=self.parameter))))
+        return select(offers, accept=self.accept, parameter=self.parameter)
 
 
 def entity_tag(digests: Iterable[str], *form: str) -> str:
@@ -62,15 +99,22 @@ def entity_tag(digests: Iterable[str], *form: str) -> str:
     return f'"{content[:32]}"'
 
 
-def ensure_modified(etag: str, wanted: Wanted) -> None:
-    """NotModified if the user agent holds this very representation."""
+def ensure_modified(etag: str, wanted: Wanted, modified: float | None = None) -> None:
+    """NotModified if the user agent holds this representation; `wanted.known` holds tags without the mark of weakness (13.1.2)."""
     if etag in wanted.known or "*" in wanted.known:
+        raise NotModified(etag)
+    if not wanted.known and wanted.since is not None and modified is not None and int(modified) <= wanted.since:
         raise NotModified(etag)
 
 
-async def form_body(archive: Archive, form: Form) -> AsyncIterator[bytes]:
+def settled(archive: Archive, modified: float | None) -> float | None:
+    """The time to tell as Last-Modified: none while its second is not over, for what follows in that second would bear the same date."""
+    return modified if modified is not None and int(modified) < int(archive.now()) else None
+
+
+async def form_body(archive: Archive, form: Form, span: Span | None = None) -> AsyncIterator[bytes]:
     """The bytes of an instance as they go out, from the plan made at store time."""
-    for piece in form.pieces:
+    for piece in form.pieces if span is None else cut(form.pieces, span):
         if isinstance(piece, bytes):
             yield piece
         else:
@@ -78,8 +122,28 @@ async def form_body(archive: Archive, form: Form) -> AsyncIterator[bytes]:
                 yield chunk
 
 
-async def span_body(archive: Archive, key: str, span: Span) -> AsyncIterator[bytes]:
-    async for chunk in archive.blobs.read(key, span):
+def cut(pieces: Iterable[bytes | Span], span: Span) -> list[bytes | Span]:
+    """The pieces that make up this span of what all of them make up."""
+    found: list[bytes | Span] = []
+    at = 0
+    for piece in pieces:
+        length = len(piece) if isinstance(piece, bytes) else piece.length
+        begin, end = max(span.offset - at, 0), min(span.end - at, length)
+        if begin < end:
+            found.append(piece[begin:end] if isinstance(piece, bytes) else Span(piece.offset + begin, end - begin))
+        at += length
+    return found
+
+
+def form_digest(record: InstanceRecord) -> str | None:
+    """The digest of what goes out, if that is what was received."""
+    as_received = record.form.key == record.blob.key and record.form.pieces == (Span(0, record.blob.size),)
+    return record.digest if as_received else None
+
+
+async def span_body(archive: Archive, key: str, whole: Span, span: Span | None = None) -> AsyncIterator[bytes]:
+    """A run of stored bytes; `span` is counted from its start."""
+    async for chunk in archive.blobs.read(key, whole if span is None else Span(whole.offset + span.offset, span.length)):
         yield chunk
 
 

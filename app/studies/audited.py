@@ -15,6 +15,7 @@ from typing import Any
 from app.errors import DicomwebError
 from app.model import Access, Action, AuditEntry, Caller, Target
 from app.ports import Archive
+from app.studies.answers import NotModified
 
 
 @dataclass(slots=True)
@@ -27,13 +28,13 @@ class Granted:
 
 @asynccontextmanager
 async def audited(archive: Archive, caller: Caller, action: Action, target: Target, **detail: Any) -> AsyncIterator[Granted]:
-    """Give Access or raise Forbidden; on leaving, record the outcome: "success", or the name of the error."""
+    """Give Access or raise Forbidden; on leaving, record the outcome: "success", "NotModified", or the name of the error."""
     granted = Granted(Access(studies=frozenset()), dict(detail))
     outcome = "success"
     try:
         granted.access = await archive.policy.grant(caller, action)
         yield granted
-    except DicomwebError as error:
+    except (DicomwebError, NotModified) as error:
         outcome = type(error).__name__
         raise
     except asyncio.CancelledError:

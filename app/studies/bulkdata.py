@@ -1,4 +1,4 @@
-"""Retrieve Bulkdata (PS3.18 10.4.1.1.5): every value that the Metadata names by BulkDataURI, one by one or all of an instance."""
+"""Retrieve Bulkdata (PS3.18 10.4.1.1.5): any value that the Metadata names by BulkDataURI. `all_bulkdata` gives all of them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import partial
 
 from app.dicom import frames as frame_table
 from app.dicom import transfer_syntax
+from app.dicom.encode import PIXEL_DATA
 from app.dicom.fragments import FragmentReader
 from app.dicomweb import resources
-from app.dicomweb.negotiate import Offer, Packaging, select
-from app.errors import NotAcceptable, NotFound
-from app.model import Action, Bulkdata, Caller, InstanceRecord, Target, Uid
+from app.dicomweb.media_types import OCTET_STREAM
+from app.dicomweb.negotiate import Offer, Packaging
+from app.errors import NotFound
+from app.model import Action, Bulkdata, Caller, InstanceRecord, Span, Target, Uid
 from app.ports import Archive
-from app.studies.answers import Part, Representation, Wanted, both_packagings, ensure_modified, entity_tag, span_body
+from app.studies.answers import Body, Part, Representation, Wanted, both_packagings, ensure_modified, entity_tag, settled, span_body
 from app.studies.audited import audited
-from app.studies.frames import OCTET_STREAM, frames_of
+from app.studies.frames import frames_of
 from app.studies.locate import locate_one
-
-PIXEL_DATA = "7FE00010"
 
 
 async def retrieve_bulkdata(archive: Archive, caller: Caller, target: Target, path: str, wanted: Wanted) -> Representation:
@@ -29,42 +29,36 @@ async def retrieve_bulkdata(archive: Archive, caller: Caller, target: Target, pa
         item = next((item for item in record.bulkdata if item.path == path), None)
         if item is None:
             raise NotFound("The instance has no bulkdata at this address", clause="PS3.18 10.4.1.1.5")
-        return _representation(archive, record, item, wanted, single=True)
+        return _representation(archive, record, item, wanted)
 
 
-async def retrieve_all_bulkdata(archive: Archive, caller: Caller, target: Target, wanted: Wanted) -> Representation:
-    """Every bulkdata value of the instance, in the order of the Metadata; 206 if some have no acceptable form."""
-    async with audited(archive, caller, Action.RETRIEVE, target, bulkdata="all") as granted:
-        record = await locate_one(archive, target, granted.access)
-        if not record.bulkdata:
-            raise NotFound("All values of the instance stand in its metadata; it has no bulkdata", clause="PS3.18 10.4.1.1.5")
-        parts: list[Part] = []
-        refusals: list[NotAcceptable] = []
-        for item in record.bulkdata:
-            try:
-                parts += _representation(archive, record, item, replace(wanted, known=frozenset()), single=False).parts
-            except NotAcceptable as error:
-                refusals.append(error)
-        if not parts:
-            raise refusals[0]
-        etag = entity_tag([record.digest], "bulkdata", *(f"{part.media_type};{part.transfer_syntax}" for part in parts))
-        if not refusals:
-            ensure_modified(etag, wanted)
-        return Representation(parts[0].media_type, Packaging.MULTIPART, parts, etag, len(refusals))
-
-
-def _representation(archive: Archive, record: InstanceRecord, item: Bulkdata, wanted: Wanted, *, single: bool) -> Representation:
-    if item.encapsulated and item.path == PIXEL_DATA and record.frames.count and not record.frames.video:
+def _representation(archive: Archive, record: InstanceRecord, item: Bulkdata, wanted: Wanted) -> Representation:
+    if by_frames(record, item, many=False):
         answer = frames_of(archive, record, range(1, record.frames.count + 1), wanted)
         location = resources.bulkdata_uri(record.target, item.path)
         return replace(answer, parts=[replace(part, location=location) for part in answer.parts])
-    media_type, syntax = _form(record, item)
-    offer = select(_offers(media_type, syntax, single=single), accept=wanted.accept, parameter=wanted.parameter)
+    offer = wanted.choose(value_offers(record, item, single=True))
     etag = entity_tag([record.digest], item.path, offer.media_type, offer.packaging.value)
-    ensure_modified(etag, wanted)
+    ensure_modified(etag, wanted, record.received)
+    part = value_part(archive, record, item, offer)
+    return Representation(offer.media_type, offer.packaging, [part], etag, modified=settled(archive, record.received))
+
+
+def by_frames(record: InstanceRecord, item: Bulkdata, *, many: bool) -> bool:
+    """Whether the value goes out frame by frame: if it is compressed; with `many`, also if it is native and has several frames."""
+    table = record.frames
+    if not table.count or table.video:
+        return False
+    if item.encapsulated:
+        return item.path == PIXEL_DATA
+    return many and table.count > 1 and not table.entries and table.start == item.span.offset
+
+
+def value_part(archive: Archive, record: InstanceRecord, item: Bulkdata, offer: Offer) -> Part:
+    """The whole value as one part."""
     length, body = _content(archive, record, item)
-    part = Part(offer.media_type, offer.transfer_syntax, resources.bulkdata_uri(record.target, item.path), length, body)
-    return Representation(offer.media_type, offer.packaging, [part], etag)
+    location = resources.bulkdata_uri(record.target, item.path)
+    return Part(offer.media_type, offer.transfer_syntax, location, length, body, most=item.span.length)
 
 
 def _form(record: InstanceRecord, item: Bulkdata) -> tuple[str, Uid | None]:
@@ -75,15 +69,16 @@ def _form(record: InstanceRecord, item: Bulkdata) -> tuple[str, Uid | None]:
     return item.media_type, transfer_syntax.EXPLICIT_LE if item.media_type == OCTET_STREAM else None
 
 
-def _offers(media_type: str, syntax: Uid | None, *, single: bool) -> list[Offer]:
+def value_offers(record: InstanceRecord, item: Bulkdata, *, single: bool) -> list[Offer]:
     """Single part first: a viewer that follows a BulkDataURI with `Accept: */*` wants the value itself."""
+    media_type, syntax = _form(record, item)
     offers = both_packagings(media_type, syntax, single=single, fallback=True)
     if media_type != OCTET_STREAM:
         offers += both_packagings(OCTET_STREAM, syntax, single=single)
     return sorted(offers, key=lambda offer: offer.packaging is Packaging.MULTIPART)
 
 
-def _content(archive: Archive, record: InstanceRecord, item: Bulkdata) -> tuple[int | None, partial[AsyncIterator[bytes]]]:
+def _content(archive: Archive, record: InstanceRecord, item: Bulkdata) -> tuple[int | None, Body]:
     key = record.form.key
     if not item.encapsulated:
         return item.span.length, partial(span_body, archive, key, item.span)
@@ -93,7 +88,9 @@ def _content(archive: Archive, record: InstanceRecord, item: Bulkdata) -> tuple[
     return None, partial(_fragments, archive, key, item)
 
 
-async def _fragments(archive: Archive, key: str, item: Bulkdata) -> AsyncIterator[bytes]:
+async def _fragments(archive: Archive, key: str, item: Bulkdata, span: Span | None = None) -> AsyncIterator[bytes]:
+    if span is not None:
+        raise ValueError("fragments have no length that is known beforehand, hence no spans")
     reader = FragmentReader()
     async for chunk in archive.blobs.read(key, item.span):
         data = reader.feed(chunk)

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 from app.dicom import elements, explicit, frames, part10, transfer_syntax, uid
 from app.dicom.elements import DataSet
+from app.dicom.encode import shown
 from app.dicom.repairs import Repair
 from app.dicomweb import dicom_json, resources, search_results
 from app.dicomweb.store_report import Failed, FailureReason
-from app.model import Blob, Form, InstanceRecord, Limits, Span, Target, Uid
+from app.model import Blob, Bulkdata, Form, InstanceRecord, JsonObject, Limits, Span, Target, Uid
 from app.ports import Spool
 
-MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
-LITERAL_LIMIT = 1024 * 1024
-"""Rewritten bytes beyond this go to a blob of their own rather than into the index row."""
+HEAVY = 50_000
+"""Elements from which an object is heavy: its JSON takes hundreds of bytes for each, so that only one such is derived at a time."""
 
-CHUNK = 1024 * 1024
+_heavy = Lock()
+
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 STUDY_UID, SERIES_UID, INSTANCE_UID, CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
-MEDIA_STORAGE_CLASS_UID = 0x00020002
 IDENTITY = {
     CLASS_UID: "SOP Class UID",
     INSTANCE_UID: "SOP Instance UID",
@@ -48,6 +51,11 @@ class Examined:
     record: InstanceRecord
     web: Spool | None
 
+    def close(self) -> None:
+        """Forget the web form; its blob, if there is one, stays."""
+        if self.web is not None:
+            self.web.close()
+
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
@@ -57,9 +65,22 @@ class _Reading:
     header: part10.Header
     dataset: DataSet
     repairs: tuple[Repair, ...]
+    count: int
 
     def pieces(self) -> tuple[bytes | Span, ...]:
         return explicit.pieces(self.spool, self.header, self.dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What the Metadata is and gives: the attributes by level, the compressed text, bulkdata, the first values that do not fit."""
+
+    study: JsonObject
+    series: JsonObject
+    attributes: JsonObject
+    metadata: bytes
+    bulkdata: tuple[Bulkdata, ...]
+    invalid: tuple[str, ...]
 
 
 def examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, limits: Limits) -> Examined | Failed:
@@ -79,27 +100,23 @@ def examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, limi
 
 def _examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, limits: Limits, webs: list[Spool]) -> Examined | Failed:
     header = part10.read_header(spool)
-    syntax = transfer_syntax.lookup(header.transfer_syntax)
-    if syntax.rewritten:
-        webs.append(_filled(new_spool(), _rewritten(spool, header, limits)))
-        reading = _read(webs[0], part10.read_header(webs[0]), limits)
-    else:
-        reading = _read(spool, header, limits)
+    rewritten = transfer_syntax.lookup(header.transfer_syntax).rewritten
+    reading = _again(webs, new_spool(), _rewritten(spool, header, limits), limits) if rewritten else _read(spool, header, limits)
     identity = _identify(reading)
     if isinstance(identity, Failed):
         return identity
     repairs = dict.fromkeys((*header.repairs, *reading.repairs))
+    if part10.mismatch(reading.spool, header, reading.dataset):
+        repairs[Repair.META_MISMATCH] = None
     pieces = reading.pieces()
-    if not webs and sum(len(piece) for piece in pieces if isinstance(piece, bytes)) > LITERAL_LIMIT:
-        webs.append(_filled(new_spool(), _joined(spool, pieces)))
-        reading = _read(webs[0], part10.read_header(webs[0]), limits)
-        pieces = reading.pieces()
+    if not pieces:
+        reading = _again(webs, new_spool(), explicit.rewrite(reading.spool, reading.header, reading.dataset), limits)
+        pieces = (Span(0, reading.spool.size),)
     target, sop_class = identity
     outgoing = explicit.outgoing(reading.spool, reading.header, reading.dataset)
-    encoded = dicom_json.encode(reading.spool, reading.dataset, bulkdata_root=resources.retrieve_uri(target), transfer_syntax=outgoing)
-    study, series, attributes = search_results.split(encoded.object)
+    described = _described(reading, target, outgoing)
     sentences = [repair.sentence for repair in repairs]
-    sentences += [f"The value of ({tag[:4]},{tag[4:]}) does not fit its VR and is kept as it is" for tag in encoded.invalid[:20]]
+    sentences += [f"The value of {shown(tag)} does not fit its VR and is kept as it is" for tag in described.invalid]
     record = InstanceRecord(
         study_uid=Uid(target.study or ""),
         series_uid=Uid(target.series or ""),
@@ -110,15 +127,24 @@ def _examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, lim
         digest=spool.digest,
         form=Form(receipt.web_key if webs else receipt.key, outgoing, sum(_length(piece) for piece in pieces), pieces),
         frames=frames.table(reading.spool, reading.dataset, outgoing),
-        bulkdata=encoded.bulkdata,
+        bulkdata=described.bulkdata,
         received=receipt.at,
         repairs=tuple(sentences),
-        study=study,
-        series=series,
-        attributes=attributes,
-        metadata=zlib.compress(encoded.text),
+        study=described.study,
+        series=described.series,
+        attributes=described.attributes,
+        metadata=described.metadata,
     )
-    return Examined(record, webs[0] if webs else None)
+    _close(webs[:-1])
+    return Examined(record, webs[-1] if webs else None)
+
+
+def _described(reading: _Reading, target: Target, outgoing: Uid) -> _Described:
+    with _heavy if reading.count > HEAVY else nullcontext():
+        root = resources.retrieve_uri(target)
+        encoded = dicom_json.encode(reading.spool, reading.dataset, bulkdata_root=root, transfer_syntax=outgoing)
+        metadata = zlib.compress(encoded.text)
+        return _Described(*search_results.split(encoded.object), metadata, encoded.bulkdata, encoded.invalid[:20])
 
 
 def _read(spool: Spool, header: part10.Header, limits: Limits) -> _Reading:
@@ -131,7 +157,7 @@ def _read(spool: Spool, header: part10.Header, limits: Limits) -> _Reading:
         nesting=limits.nesting,
         elements=limits.elements,
     )
-    return _Reading(spool, header, walked.dataset, walked.repairs)
+    return _Reading(spool, header, walked.dataset, walked.repairs, walked.count)
 
 
 def _identify(reading: _Reading) -> tuple[Target, Uid] | Failed:
@@ -139,7 +165,7 @@ def _identify(reading: _Reading) -> tuple[Target, Uid] | Failed:
     found = {tag: elements.text(reading.spool, reading.dataset, tag) for tag in IDENTITY}
     sound = {tag: value for tag, value in found.items() if uid.is_valid(value)}
     known = sound.get(CLASS_UID), sound.get(INSTANCE_UID)
-    claimed = reading.header.meta.get(MEDIA_STORAGE_CLASS_UID, b"").rstrip(b"\0 ").decode("latin-1")
+    claimed = reading.header.text(part10.MEDIA_STORAGE_SOP_CLASS)
     if MEDIA_STORAGE_DIRECTORY in (claimed, known[0]):
         sentence = "A DICOMDIR lists the files of a medium and is no instance; store the files that it lists"
         return Failed(MEDIA_STORAGE_DIRECTORY, known[1], FailureReason.SOP_CLASS_NOT_SUPPORTED, sentence)
@@ -159,23 +185,12 @@ def _rewritten(spool: Spool, header: part10.Header, limits: Limits) -> Iterator[
     return explicit.rewrite(spool, header, _read(spool, header, limits).dataset)
 
 
-def _joined(spool: Spool, pieces: Iterable[bytes | Span]) -> Iterator[bytes]:
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            yield piece
-        else:
-            for offset in range(piece.offset, piece.end, CHUNK):
-                yield spool.read(offset, min(CHUNK, piece.end - offset))
-
-
-def _filled(spool: Spool, chunks: Iterable[bytes]) -> Spool:
-    try:
-        for chunk in chunks:
-            spool.write(chunk)
-    except BaseException:
-        spool.close()
-        raise
-    return spool
+def _again(webs: list[Spool], spool: Spool, chunks: Iterable[bytes], limits: Limits) -> _Reading:
+    """Write the web form into a spool of its own, which joins `webs` and so is closed whatever happens, and read it."""
+    webs.append(spool)
+    for chunk in chunks:
+        spool.write(chunk)
+    return _read(spool, part10.read_header(spool), limits)
 
 
 def _length(piece: bytes | Span) -> int:

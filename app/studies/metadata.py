@@ -1,4 +1,4 @@
-"""Retrieve Metadata (PS3.18 10.4.1.1.2): the stored DICOM JSON of each instance, joined; nothing is parsed or encoded here."""
+"""Retrieve Metadata (PS3.18 10.4.1.1.2): the stored DICOM JSON of each instance, joined; parsed only where XML is asked for."""
 
 from __future__ import annotations
 
@@ -6,53 +6,63 @@ import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from app.dicomweb import resources
-from app.dicomweb.negotiate import Offer, Packaging, select
-from app.errors import NotFound
-from app.model import Access, Action, Caller, Target
+from app.dicomweb import framing, resources
+from app.dicomweb.framing import Frame
+from app.dicomweb.negotiate import Offer
+from app.model import Access, Action, Caller, Level, Target
 from app.ports import Archive
-from app.studies.answers import Wanted, ensure_modified, entity_tag
+from app.studies.answers import Wanted, ensure_modified, entity_tag, settled
 from app.studies.audited import audited
+from app.studies.locate import absent, last_modified
+from app.studies.zipped_metadata import ZIP_OFFER, ZippedMetadata, metadata_files
 
-DICOM_JSON = "application/dicom+json"
-OFFERS = (Offer(DICOM_JSON, None, Packaging.SINGLE),)
 CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataAnswer:
-    """One JSON array as chunks of UTF-8 text; always an array, also for one instance."""
+    """The data sets of all instances as chunks; as JSON always an array, also for one instance."""
 
     etag: str
+    content_type: str
     body: AsyncIterator[bytes]
+    modified: float | None = None
 
 
-async def retrieve_metadata(archive: Archive, caller: Caller, target: Target, wanted: Wanted, *, base: str) -> MetadataAnswer:
-    """The Metadata of every instance under `target`, BulkDataURIs under `base`. NotFound, NotAcceptable, NotModified."""
+async def retrieve_metadata(
+    archive: Archive, caller: Caller, target: Target, wanted: Wanted, *, base: str
+) -> MetadataAnswer | ZippedMetadata:
+    """The Metadata of every instance under `target`, BulkDataURIs under `base`. NotFound, Gone, NotAcceptable, NotModified."""
     async with audited(archive, caller, Action.RETRIEVE, target, metadata=True) as granted:
-        select(OFFERS, accept=wanted.accept, parameter=wanted.parameter)
+        single = (framing.ONE_XML,) if target.level is Level.INSTANCE else ()
+        offer = wanted.choose((*framing.OFFERS, *single, ZIP_OFFER))
         digests = await archive.index.digests(target, access=granted.access)
         if not digests:
-            raise NotFound(f"There is no such {target.level.value if target.level else 'resource'}", clause="PS3.18 10.4.3")
+            raise await absent(archive, target, granted.access)
         granted.detail.update(instances=len(digests))
-        etag = entity_tag(digests, DICOM_JSON, base)
-        ensure_modified(etag, wanted)
-        return MetadataAnswer(etag, _body(archive, target, granted.access, base))
+        modified = await last_modified(archive, target, granted.access)
+        etag = entity_tag(digests, offer.media_type, offer.packaging.value, base, wanted.coding)
+        ensure_modified(etag, wanted, modified)
+        if offer is ZIP_OFFER:
+            return ZippedMetadata(etag, metadata_files(archive, target, granted.access, base), settled(archive, modified))
+        # The tag as boundary: equal bytes for an equal tag, and no data set can hold what is made from its own digest.
+        frame = framing.frame(offer, etag.strip('"'))
+        body = _body(archive, target, granted.access, base, offer, frame)
+        return MetadataAnswer(etag, frame.content_type, body, settled(archive, modified))
 
 
-async def _body(archive: Archive, target: Target, access: Access, base: str) -> AsyncIterator[bytes]:
+async def _body(archive: Archive, target: Target, access: Access, base: str, offer: Offer, frame: Frame) -> AsyncIterator[bytes]:
     """Chunks of about CHUNK bytes, so that small answers come in one piece and large ones never stand in memory whole."""
-    pieces, size = [b"["], 1
-    first = True
+    pieces: list[bytes] = []
+    size = 0
+    before, ending = frame.before, frame.empty
     async for metadata in archive.index.metadata(target, access=access):
-        text = resources.with_base(zlib.decompress(metadata.text), base)
-        if not first:
-            pieces.append(b",")
-        first = False
-        pieces.append(text)
+        text = framing.document(offer, resources.with_base(zlib.decompress(metadata.text), base))
+        pieces += (before, text)
+        before, ending = frame.between, frame.after
         size += len(text)
         if size >= CHUNK:
             yield b"".join(pieces)
             pieces, size = [], 0
-    pieces.append(b"]")
+    pieces.append(ending)
     yield b"".join(pieces)

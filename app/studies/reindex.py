@@ -1,7 +1,8 @@
 """The index anew from the blobs alone: for a lost or damaged database, and the proof that nothing lives in the index only.
 
 Blobs are replayed in the order of receipt, so that the same attributes win as at the time (ADR 0005). What is replayed is what the store
-holds: the blob of an instance whose deletion was cut short by a crash is an instance again.
+holds: the blob of an instance whose deletion was cut short by a crash is an instance again, and attributes of a study or a series
+which only a deleted or replaced instance has said are gone; what a replacing one overwrote is again what was received first.
 Upkeep, not a transaction: nobody is shown an instance, so there is no caller and no audit record.
 """
 
@@ -11,10 +12,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from app.dicomweb.store_report import Failed
-from app.errors import Conflict
+from app.dicomweb.store_report import Failed, FailureReason
+from app.errors import Conflict, Corrupt, NotFound
 from app.model import Access, InstanceRecord, Outcome, Target
 from app.ports import Archive
+from app.studies.body import spooled
 from app.studies.examine import Receipt, examine
 
 BATCH = 32
@@ -97,7 +99,9 @@ async def _examined(archive: Archive, receipt: Receipt) -> InstanceRecord | Fail
     try:
         async for chunk in archive.blobs.read(receipt.key):
             await asyncio.to_thread(spool.write, chunk)
-        examined = await asyncio.to_thread(examine, spool, archive.spool, receipt, archive.limits)
+        examined = await spooled(examine, spool, archive.spool, receipt, archive.limits)
+    except (Corrupt, NotFound) as error:
+        return Failed(None, None, FailureReason.CANNOT_UNDERSTAND, error.detail)
     finally:
         spool.close()
     if isinstance(examined, Failed):
@@ -107,5 +111,5 @@ async def _examined(archive: Archive, receipt: Receipt) -> InstanceRecord | Fail
         try:
             await archive.blobs.put(receipt.web_key, examined.web.body())
         finally:
-            examined.web.close()
+            examined.close()
     return examined.record

@@ -7,18 +7,19 @@ crash in between leaves blobs without a row, which `verify` finds and removes, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-from app.dicomweb import multipart
-from app.dicomweb.multipart import PartBegin, PartData, PartEnd, StowContent
-from app.dicomweb.negotiate import Packaging
+from app.dicomweb.multipart import StowContent
 from app.dicomweb.store_report import Failed, FailureReason, Stored, WarningReason
-from app.errors import BadRequest, TooLarge, Unavailable
+from app.errors import BadRequest, Unavailable
 from app.model import Action, Added, Caller, InstanceRecord, Outcome, Target, Uid
 from app.ports import Archive, Spool, SupportsAdopt
 from app.studies.audited import audited
+from app.studies.body import spooled
 from app.studies.examine import Examined, Receipt, examine
+from app.studies.incoming import StoreBody, instances
 
 CONCURRENT = 4
 """Instances of one request that are examined and written at a time; bounds its memory as well."""
@@ -28,19 +29,21 @@ SAME_UID = "Another object with this SOP Instance UID but other content is store
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """`study`: the Study Instance UID of the path, which all parts must carry; `body`: the chunks as they arrive."""
+    """`study`: the Study Instance UID of the path, which all parts must carry; `body`: the chunks as they arrive; `uri`: the request's."""
 
     content: StowContent
     body: AsyncIterator[bytes]
     study: Uid | None = None
+    uri: str = ""
 
 
 @dataclass(slots=True)
 class StoreAnswer:
-    """The fate of each instance, in the order received within each list."""
+    """The fate of each instance, in the order received within each list; `remarks` are sentences on the request as a whole."""
 
     stored: list[Stored] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -49,12 +52,21 @@ class _Batch:
 
     archive: Archive
     study: Uid | None
-    results: list[asyncio.Task[InstanceRecord | Failed]] = field(default_factory=list)
+    results: list[asyncio.Future[InstanceRecord | Failed]] = field(default_factory=list)
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT))
 
-    async def take(self, spool: Spool) -> None:
+    async def take(self, spool: Spool | Failed) -> None:
         """Hand a complete spool over; waits while too many are in work, which in turn slows the sender down."""
-        await self.room.acquire()
+        if isinstance(spool, Failed):
+            settled = asyncio.get_running_loop().create_future()
+            settled.set_result(spool)
+            self.results.append(settled)
+            return
+        try:
+            await self.room.acquire()
+        except BaseException:
+            spool.close()
+            raise
         self.results.append(asyncio.create_task(self._settle(spool)))
 
     async def _settle(self, spool: Spool) -> InstanceRecord | Failed:
@@ -64,27 +76,25 @@ class _Batch:
             spool.close()
             self.room.release()
 
-    async def abandon(self) -> None:
-        """The request failed as a whole: nothing of it may stay."""
-        for outcome in await asyncio.gather(*self.results, return_exceptions=True):
-            if isinstance(outcome, InstanceRecord):
-                await discard(self.archive, blob_keys(outcome))
-
 
 async def store(archive: Archive, caller: Caller, request: StoreRequest) -> StoreAnswer:
     """Store every instance of the body. InvalidMultipart if the body breaks off: then nothing of it is kept."""
     async with audited(archive, caller, Action.STORE, Target(request.study)) as granted:
         batch = _Batch(archive, request.study)
+        remarks: list[str] = []
         try:
-            async for spool in _spools(archive, request):
-                await batch.take(spool)
-            outcomes = await asyncio.gather(*batch.results)
+            async with aclosing(instances(archive, StoreBody(request.content, request.body, request.uri), remarks)) as received:
+                async for spool in received:
+                    await batch.take(spool)
+            # Shielded: what is being written when the request is given up comes to its end, and is then withdrawn as a whole.
+            outcomes = await asyncio.shield(asyncio.gather(*batch.results))
         except BaseException:
-            await asyncio.shield(batch.abandon())
+            await asyncio.shield(abandon(archive, batch.results))
             raise
         if not outcomes:
-            raise BadRequest("The request holds no instance; send at least one part of type application/dicom", clause="PS3.18 10.5.1")
+            raise BadRequest("The request holds no instance; send a part with one, or with its metadata", clause="PS3.18 10.5.1")
         answer = await commit(archive, outcomes)
+        answer.remarks += remarks
         granted.detail.update(
             stored=len(answer.stored), failed=len(answer.failed), studies=sorted({str(item.target.study) for item in answer.stored})
         )
@@ -95,7 +105,10 @@ async def keep(archive: Archive, spool: Spool, study: Uid | None = None) -> Inst
     """Examine one received object and bring its bytes to stable storage; visible only once `commit` has indexed the record."""
     key = archive.new_key()
     receipt = Receipt(key, archive.web_key(key), archive.now())
-    examined = await asyncio.to_thread(examine, spool, archive.spool, receipt, archive.limits)
+    try:
+        examined = await spooled(examine, spool, archive.spool, receipt, archive.limits)
+    except Unavailable as error:
+        return Failed(None, None, FailureReason.OUT_OF_RESOURCES, error.detail)
     if isinstance(examined, Failed):
         return examined
     record = examined.record
@@ -105,15 +118,26 @@ async def keep(archive: Archive, spool: Spool, study: Uid | None = None) -> Inst
             return Failed(record.sop_class_uid, record.instance_uid, FailureReason.STUDY_MISMATCH, sentence)
         await _write(archive, examined, spool)
     except Unavailable as error:
-        await discard(archive, blob_keys(record))
+        await withdraw(archive, blob_keys(record))
         return Failed(record.sop_class_uid, record.instance_uid, FailureReason.OUT_OF_RESOURCES, error.detail)
     except BaseException:
-        await asyncio.shield(discard(archive, blob_keys(record)))
+        await asyncio.shield(withdraw(archive, blob_keys(record)))
         raise
     finally:
-        if examined.web is not None:
-            examined.web.close()
+        examined.close()
     return record
+
+
+async def abandon(archive: Archive, results: Iterable[Awaitable[object]]) -> None:
+    """Wait for all that was begun with `keep`, and withdraw it: what failed as a whole leaves nothing."""
+    outcomes = await asyncio.gather(*results, return_exceptions=True)
+    await withdraw(archive, [key for outcome in outcomes if isinstance(outcome, InstanceRecord) for key in blob_keys(outcome)])
+
+
+async def withdraw(archive: Archive, keys: Sequence[str]) -> None:
+    """Delete blobs that never got a row. Those that cannot be deleted now are orphans: no reason to fail what goes on without them."""
+    with suppress(Unavailable):
+        await discard(archive, keys)
 
 
 async def commit(archive: Archive, outcomes: Sequence[InstanceRecord | Failed]) -> StoreAnswer:
@@ -173,49 +197,3 @@ async def _put(archive: Archive, key: str, spool: Spool) -> None:
     if path is not None and isinstance(archive.blobs, SupportsAdopt) and await archive.blobs.adopt(key, path) is not None:
         return
     await archive.blobs.put(key, spool.body())
-
-
-async def _spools(archive: Archive, request: StoreRequest) -> AsyncIterator[Spool]:
-    """One filled spool for each instance of the body. A spool that is handed out belongs to the receiver."""
-    spool: Spool | None = None
-    try:
-        async for event in _events(archive, request):
-            match event:
-                case PartBegin():
-                    spool = archive.spool()
-                case PartData(data) if spool is not None:
-                    if spool.size + len(data) > archive.limits.instance_bytes:
-                        raise TooLarge(f"An instance is larger than {archive.limits.instance_bytes} bytes, the limit of this server")
-                    await _append(spool, data)
-                case PartEnd() if spool is not None:
-                    full, spool = spool, None
-                    yield full
-                case _:
-                    pass
-    finally:
-        if spool is not None:
-            spool.close()
-
-
-async def _append(spool: Spool, data: bytes) -> None:
-    """Small objects stay in memory; once there is a file, writing it must not hold up other requests."""
-    if spool.path() is None:
-        spool.write(data)
-    else:
-        await asyncio.to_thread(spool.write, data)
-
-
-async def _events(archive: Archive, request: StoreRequest) -> AsyncIterator[multipart.Event]:
-    content = request.content
-    if content.packaging is Packaging.SINGLE:
-        yield PartBegin({})
-        async for chunk in request.body:
-            yield PartData(chunk)
-        yield PartEnd()
-        return
-    reader = multipart.Reader(content.boundary, header_bytes=archive.limits.part_header_bytes, parts=archive.limits.parts)
-    async for chunk in request.body:
-        for event in reader.feed(chunk):
-            yield event
-    for event in reader.close():
-        yield event

@@ -16,6 +16,7 @@ from enum import StrEnum
 from app.errors import Corrupt, NotFound
 from app.model import Access, InstanceRecord, Span, Target
 from app.ports import Archive
+from app.studies.store import blob_keys, discard
 
 EVERYTHING = Access()
 AT_ONCE = 8
@@ -51,29 +52,29 @@ class Checked:
 async def verify(archive: Archive, *, digests: bool, grace: float) -> AsyncIterator[Finding | Checked]:
     """Check every instance, then tell the orphans. With `digests` every byte is read, else only lengths are compared.
 
-    `grace`: seconds that a blob may be without a row. Memory: one entry for each blob of the store.
+    `grace`: seconds that a blob may be without a row. Memory: one key for each blob of the store.
     """
     # Blobs first, rows second: a row that is committed meanwhile then still finds its blob among the listed, and is never an orphan.
     oldest = archive.now() - grace
-    listed = {blob.key: blob async for blob in archive.blobs.list("")}
-    orphans = {key for key, blob in listed.items() if blob.modified <= oldest}
+    orphans = {blob.key: blob.size async for blob in archive.blobs.list("") if blob.modified <= oldest}
     async for records in _batches(archive):
-        orphans.difference_update(key for record in records for key in _keys(record))
+        for key in (key for record in records for key in blob_keys(record)):
+            orphans.pop(key, None)
         for found in await asyncio.gather(*(_check(archive, record, digests) for record in records)):
             for finding in found:
                 yield finding
         for record in records:
             yield Checked(record.target, record.blob.size)
-    for key in sorted(orphans):
-        yield Finding(Problem.ORPHAN, key, size=listed[key].size)
+    for key, size in orphans.items():
+        if await _is_there(archive, key):
+            yield Finding(Problem.ORPHAN, key, size=size)
 
 
 async def sweep(archive: Archive, orphans: Sequence[str]) -> int:
     """Delete these blobs, and those that the index knows to have lost their row; how many there were."""
-    keys = dict.fromkeys((*orphans, *await archive.index.unused()))
-    for key in keys:
-        await archive.blobs.delete(key)
-    await archive.index.discard(tuple(keys))
+    keys = tuple(dict.fromkeys((*orphans, *await archive.index.unused())))
+    await discard(archive, keys)
+    await archive.index.discard(keys)
     return len(keys)
 
 
@@ -89,7 +90,7 @@ async def _batches(archive: Archive) -> AsyncIterator[list[InstanceRecord]]:
 
 
 async def _check(archive: Archive, record: InstanceRecord, digests: bool) -> list[Finding]:
-    problems = {key: problem for key in _keys(record) if (problem := await _problem(archive, record, key, digests)) is not None}
+    problems = {key: problem for key in blob_keys(record) if (problem := await _problem(archive, record, key, digests)) is not None}
     if problems and not await _still_refers(archive, record):
         return []
     return [Finding(problem, key, record.target, record.blob.size) for key, problem in problems.items()]
@@ -122,8 +123,13 @@ async def _still_refers(archive: Archive, record: InstanceRecord) -> bool:
     return any([now.blob.key == record.blob.key async for now in archive.index.locate(record.target, access=EVERYTHING)])
 
 
-def _keys(record: InstanceRecord) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((record.blob.key, record.form.key)))
+async def _is_there(archive: Archive, key: str) -> bool:
+    """Whether the blob still lies there: its instance may have been deleted, row first and bytes next, after it was listed."""
+    try:
+        await archive.blobs.stat(key)
+    except NotFound:
+        return False
+    return True
 
 
 def _extent(record: InstanceRecord) -> int:

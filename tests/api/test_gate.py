@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.api import describe, routers
+from app.api import routers
+from app.dicomweb.transactions import OPERATIONAL, TRANSACTIONS
 from app.main import create_app
 from app.settings import SettingsError, load_settings
 from tests.api.conftest import Site
@@ -80,6 +81,21 @@ async def test_refusals_are_problem_documents(site: Site, method: str, path: str
     assert {"type", "title", "code", "detail", "request_id"} <= set(document)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/studies", {"GET", "HEAD", "POST"}),
+        ("OPTIONS", "/studies/1.2", {"GET", "HEAD", "POST", "DELETE"}),
+        ("POST", "/studies/1.2/series/1.3", {"GET", "HEAD", "DELETE"}),
+        ("POST", "", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+async def test_a_refused_method_is_told_all_that_are_allowed(site: Site, method: str, path: str, allowed: set[str]) -> None:
+    answer = await site.http.request(method, path)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
 async def test_health_and_version(site: Site) -> None:
     assert (await site.http.get("http://127.0.0.1/health/live")).json() == {"status": "ok"}
     ready = await site.http.get("http://127.0.0.1/health/ready")
@@ -112,9 +128,10 @@ def test_another_address_without_authentication_refuses_to_start_unless_told_by_
     assert create_app(load_settings(http={"host": "0.0.0.0"}, access={"insecure": True}))
 
 
-def test_every_route_is_documented_and_every_documented_route_exists() -> None:
-    def pairs(table: tuple[tuple[tuple[str, ...], str, routers.Endpoint], ...]) -> set[tuple[str, str]]:
-        return {(method.lower(), path.replace(":path", "")) for methods, path, _ in table for method in methods if method != "HEAD"}
+def test_every_route_stands_in_the_table_of_transactions_and_every_row_has_a_route() -> None:
+    def pairs(table: routers.Routes) -> set[tuple[str, str]]:
+        return {(method, path.replace(":path", "")) for methods, path, _ in table for method in methods if method != "HEAD"}
 
-    assert pairs(routers.DICOMWEB) == set(describe.OPERATIONS)
-    assert pairs(routers.OPERATIONAL) == set(describe.OPERATIONAL)
+    assert pairs(routers.DICOMWEB) == {row.key for row in TRANSACTIONS if not row.missing}
+    assert pairs(routers.UNSUPPORTED) == {row.key for row in TRANSACTIONS if row.missing}
+    assert pairs(routers.OPERATIONAL) == {row.key for row in OPERATIONAL}

@@ -52,7 +52,7 @@ async def test_a_study_cannot_come_as_a_single_part(site: Site) -> None:
     assert any("multipart/related" in offer for offer in answer.json()["offers"])
 
 
-async def test_study_and_series_give_exactly_their_instances(site: Site) -> None:
+async def test_r1_study_and_series_give_exactly_their_instances(site: Site) -> None:
     all_of_it = study(series=2, instances=3)
     await site.store(*all_of_it, instance())
     sets = [read(part10) for part10 in all_of_it]
@@ -96,7 +96,7 @@ async def test_a_study_of_mixed_syntaxes_comes_in_part_with_206_and_a_warning(si
     assert answer.headers["warning"].startswith('299 radiolucent "1 ')
 
 
-async def test_a_wrong_series_or_study_is_404_and_an_invalid_uid_400(site: Site) -> None:
+async def test_r2_a_wrong_series_or_study_is_404_and_an_invalid_uid_400(site: Site) -> None:
     await site.store(known())
     for path in (f"/studies/{S}/series/9.9/instances/{N}", f"/studies/9.9/series/{E}/instances/{N}", "/studies/9.9"):
         for suffix in ("", "/metadata", "/frames/1", "/bulkdata/7FE00010"):
@@ -109,7 +109,7 @@ async def test_a_wrong_series_or_study_is_404_and_an_invalid_uid_400(site: Site)
     assert (await site.get("/studies/abc/metadata")).status_code == 400
 
 
-async def test_metadata_is_an_array_of_whole_data_sets(site: Site) -> None:
+async def test_r7_metadata_is_an_array_of_whole_data_sets(site: Site) -> None:
     await site.store(known(), instance(study_uid=S, series_uid=E))
     for path, count in ((f"/studies/{S}", 2), (f"/studies/{S}/series/{E}", 2), (PATH, 1)):
         found = await site.objects(path + "/metadata")
@@ -129,7 +129,7 @@ async def test_metadata_is_compressed_where_the_user_agent_takes_it(site: Site) 
     assert answer.json() == plain.json()
 
 
-async def test_every_bulkdata_uri_of_the_metadata_can_be_fetched(site: Site) -> None:
+async def test_r9_r10_every_bulkdata_uri_of_the_metadata_can_be_fetched(site: Site) -> None:
     icon = pydicom.Dataset()
     icon.PrivateBlock = None
     del icon.PrivateBlock
@@ -233,7 +233,7 @@ async def test_a_current_copy_is_304_and_tags_differ_by_form(site: Site, suffix:
     first = await site.get(PATH + suffix)
     tag = first.headers["etag"]
     assert first.headers["cache-control"] == "private, no-cache"
-    for given in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+    for given in (tag, f'"other", {tag}', f"W/{tag.removeprefix('W/')}", tag.removeprefix("W/"), "*"):
         again = await site.get(PATH + suffix, **{"If-None-Match": given})
         assert again.status_code == 304, given
         assert again.content == b""
@@ -264,14 +264,14 @@ async def test_a_trailing_slash_is_forgiven(site: Site) -> None:
     assert (await site.get(PATH + "/metadata/")).status_code == 200
 
 
-async def test_links_carry_the_host_of_a_trusted_proxy_and_its_prefix(shared_site: Site) -> None:
+async def test_r11_links_carry_the_host_of_a_trusted_proxy_and_its_prefix(shared_site: Site) -> None:
     await shared_site.store(known())
     forwarded = {"Forwarded": 'for=10.0.0.1;host="pacs.example.org:8443";proto=https', "X-Forwarded-Prefix": "/imaging"}
     (metadata,) = (await shared_site.get(PATH + "/metadata", **forwarded)).json()
     assert metadata["7FE00010"]["BulkDataURI"].startswith(f"https://pacs.example.org:8443/imaging/dicom-web{PATH}/bulkdata/")
 
 
-async def test_forwarded_headers_of_others_are_ignored(site: Site) -> None:
+async def test_r11_forwarded_headers_of_others_are_ignored(site: Site) -> None:
     await site.store(known())
     (metadata,) = (await site.get(PATH + "/metadata", Forwarded="host=evil.example;proto=https")).json()
     assert metadata["7FE00010"]["BulkDataURI"].startswith(BASE)

@@ -55,7 +55,7 @@ async def test_one_bad_part_among_many_never_spoils_the_others(site: Site) -> No
     assert len(await site.objects("/instances")) == 9
 
 
-async def test_an_object_of_another_study_than_the_path_fails_alone(site: Site) -> None:
+async def test_s5_an_object_of_another_study_than_the_path_fails_alone(site: Site) -> None:
     mine, other = instance(), instance()
     answer = await site.store(mine, other, study=uids(mine)[0])
     assert answer.status_code == 202
@@ -65,7 +65,7 @@ async def test_an_object_of_another_study_than_the_path_fails_alone(site: Site) 
     assert len(await site.objects("/studies")) == 1
 
 
-async def test_identical_bytes_again_are_success_and_one_row(site: Site) -> None:
+async def test_s11_identical_bytes_again_are_success_and_one_row(site: Site) -> None:
     one = instance()
     assert (await site.store(one)).status_code == 200
     assert (await site.store(one)).status_code == 200
@@ -74,7 +74,7 @@ async def test_identical_bytes_again_are_success_and_one_row(site: Site) -> None
     assert len(blobs(site)) == 1
 
 
-async def test_other_bytes_under_a_known_uid_are_refused_with_0111(site: Site) -> None:
+async def test_s12_other_bytes_under_a_known_uid_are_refused_with_0111(site: Site) -> None:
     first = instance(instance_uid="1.2.3.4", study_uid="1.2", series_uid="1.2.3", PatientID="A")
     second = instance(instance_uid="1.2.3.4", study_uid="1.2", series_uid="1.2.3", PatientID="B")
     await site.store(first)
@@ -86,7 +86,7 @@ async def test_other_bytes_under_a_known_uid_are_refused_with_0111(site: Site) -
     assert len(blobs(site)) == 1
 
 
-async def test_other_bytes_replace_the_old_ones_with_a_warning_where_the_setting_says_so(replacing_site: Site) -> None:
+async def test_s12_other_bytes_replace_the_old_ones_with_a_warning_where_the_setting_says_so(replacing_site: Site) -> None:
     first = instance(instance_uid="1.2.3.4", study_uid="1.2", series_uid="1.2.3", PatientID="A")
     second = instance(instance_uid="1.2.3.4", study_uid="1.2", series_uid="1.2.3", PatientID="B")
     await replacing_site.store(first)
@@ -98,7 +98,7 @@ async def test_other_bytes_replace_the_old_ones_with_a_warning_where_the_setting
     assert len(blobs(replacing_site)) == 1
 
 
-async def test_of_two_concurrent_stores_of_one_uid_exactly_one_wins(site: Site) -> None:
+async def test_s13_of_two_concurrent_stores_of_one_uid_exactly_one_wins(site: Site) -> None:
     rivals = [instance(instance_uid="1.2.3.4", study_uid="1.2", series_uid="1.2.3", PatientID=str(n)) for n in range(6)]
     answers = await asyncio.gather(*(site.store(rival) for rival in rivals))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409, 409]
@@ -109,7 +109,7 @@ async def test_of_two_concurrent_stores_of_one_uid_exactly_one_wins(site: Site) 
     assert blobs(site)[0].read_bytes() == rivals[winner]
 
 
-async def test_the_stored_bytes_are_the_received_bytes(site: Site) -> None:
+async def test_s24_the_stored_bytes_are_the_received_bytes(site: Site) -> None:
     one = instance()
     await site.store(one)
     assert [path.read_bytes() for path in blobs(site)] == [one]
@@ -124,7 +124,7 @@ async def test_the_stored_bytes_are_the_received_bytes(site: Site) -> None:
         "Multipart/Related; TYPE=Application/DICOM; Boundary=b",
     ],
 )
-async def test_every_spelling_of_the_content_type_is_taken(site: Site, content_type: str) -> None:
+async def test_s6_s7_every_spelling_of_the_content_type_is_taken(site: Site, content_type: str) -> None:
     body, _ = multipart([instance()], boundary="b")
     answer = await site.http.post("/studies", content=body, headers={"Content-Type": content_type})
     assert answer.status_code == 200
@@ -150,7 +150,7 @@ async def test_what_cannot_be_taken_is_415_or_400_with_a_problem_document(site: 
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-async def test_a_truncated_body_is_400_and_nothing_of_it_is_visible_or_left(site: Site) -> None:
+async def test_s9_a_truncated_body_is_400_and_nothing_of_it_is_visible_or_left(site: Site) -> None:
     body, content_type = multipart(study(series=1, instances=5))
     answer = await site.http.post("/studies", content=body[:-40], headers={"Content-Type": content_type})
     assert answer.status_code == 400

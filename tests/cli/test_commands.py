@@ -1,9 +1,12 @@
 """The commands as a person runs them, all but a serving one: what they print, and their exit status."""
 
 import json
+import socket
+import sqlite3
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,11 +158,12 @@ def test_import_to_a_server_that_is_not_there_ends_with_a_sentence(radiolucent: 
 
 
 def test_openapi_is_written_and_compared(radiolucent: Command, tmp_path: Path) -> None:
-    assert radiolucent("openapi", "api.json").returncode == 0
-    assert json.loads((tmp_path / "api.json").read_text())["openapi"].startswith("3.")
-    assert radiolucent("openapi", "api.json", "--check").returncode == 0
-    (tmp_path / "api.json").write_text("{}")
-    assert radiolucent("openapi", "api.json", "--check").returncode == 1
+    assert radiolucent("openapi", "described").returncode == 0
+    written = tmp_path / "described" / "openapi" / "dicomweb.json"
+    assert json.loads(written.read_text())["openapi"].startswith("3.")
+    assert radiolucent("openapi", "described", "--check").returncode == 0
+    written.write_text("{}")
+    assert radiolucent("openapi", "described", "--check").returncode == 1
 
 
 def test_the_greeting_says_where_it_listens_where_the_data_lie_and_three_commands(tmp_path: Path) -> None:
@@ -169,3 +173,63 @@ def test_the_greeting_says_where_it_listens_where_the_data_lie_and_three_command
     assert str(tmp_path) in text
     assert "local mode" in text
     assert text.count("  curl ") == 3
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_in_one_sentence(radiolucent: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    answer = radiolucent("migrate", "--data", tmp_path / "file" / "data")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("radiolucent: The data folder ")
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["verify", "reindex"])
+def test_a_misspelt_data_folder_is_not_made_and_found_faultless(command: str, radiolucent: Command, tmp_path: Path) -> None:
+    answer = radiolucent(command, "--data", tmp_path / "dta")
+    assert answer.returncode == 2
+    assert not (tmp_path / "dta").exists()
+
+
+def test_a_taken_port_is_told_in_one_sentence_before_any_greeting(root: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "app", "serve", "--port", port, "--data", str(tmp_path / "data")]
+        answer = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.startswith(f"radiolucent: Cannot listen on 127.0.0.1 port {port}")
+
+
+def test_import_to_what_is_no_web_address_is_refused_at_once(radiolucent: Command, tmp_path: Path) -> None:
+    answer = radiolucent("import", tmp_path, "--url", "localhost:8080/dicom-web")
+    assert answer.returncode == 2
+    assert "http://" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "verify"])
+def test_a_database_of_a_newer_release_is_left_alone_with_a_sentence(command: str, radiolucent: Command, tmp_path: Path) -> None:
+    assert radiolucent("migrate", "--data", tmp_path / "data").returncode == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "index.sqlite3")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    answer = radiolucent(command, "--data", tmp_path / "data")
+    assert answer.returncode == 1
+    assert "newer release" in answer.stderr
+
+
+def test_reindex_keys_brings_new_search_keys_to_what_is_stored(
+    radiolucent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, files = tmp_path / "data", files_of(tmp_path / "in", [instance(SliceThickness="1.5"), instance(SliceThickness="2")])
+    assert radiolucent("import", files, "--data", data).returncode == 0
+    monkeypatch.setenv("RADIOLUCENT_SEARCH__KEYS", "instance:SliceThickness")
+    answer = radiolucent("reindex", "--keys", "--data", data)
+    assert (answer.returncode, answer.stdout) == (0, "2 instances brought to the search keys\n")
+    with closing(sqlite3.connect(data / "index.sqlite3")) as database:
+        assert database.execute("SELECT name FROM filled_key").fetchall() == [("instance:00180050:DS",)]
+        assert len(database.execute("SELECT value FROM attribute_value WHERE path = '00180050'").fetchall()) == 2
+    monkeypatch.setenv("RADIOLUCENT_SEARCH__KEYS", "instance:Nonsense")
+    answer = radiolucent("reindex", "--keys", "--data", data)
+    assert (answer.returncode, "RADIOLUCENT_SEARCH__KEYS" in answer.stderr) == (2, True)

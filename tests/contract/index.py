@@ -348,6 +348,26 @@ class FeedContract(WithIndex):
         assert await index.changes(changes[0].sequence, 1, access=ALL) == [changes[1]]
         assert await index.changes(changes[2].sequence, 10, access=ALL) == []
 
+    async def test_the_last_change_tells_of_what_is_there_and_of_what_is_gone(self, index: SqlIndex) -> None:
+        first, second, other = record("1", "1.1", "1.1.1"), record("1", "1.2", "1.2.1"), record("2", "2.1", "2.1.1")
+        for one in (first, second, other):
+            await index.add([one], REFUSE)
+        await index.remove(target("1", "1.1"), access=ALL)
+
+        async def last(*uids: str, access: Access = ALL) -> tuple[int, ChangeKind, str, float] | None:
+            change = await index.last_change(target(*uids), access=access)
+            return None if change is None else (change.sequence, change.kind, str(change.target.instance), change.at)
+
+        assert await last("1") == (4, ChangeKind.DELETED, "1.1.1", 1000.5)
+        assert await last("1", "1.1") == await last("1", "1.1", "1.1.1") == await last("1")
+        assert await last("1", "1.2") == await last("1", "1.2", "1.2.1") == (2, ChangeKind.CREATED, "1.2.1", 1000.5)
+        assert await last("2") == await last("2", access=only("2")) == (3, ChangeKind.CREATED, "2.1.1", 1000.5)
+        for never in (("3",), ("1", "2.1"), ("1", "1.1", "1.2.1")):
+            assert await last(*never) is None
+        assert await last("1", access=only("2")) is None
+        await index.add([first], REFUSE)
+        assert await last("1", "1.1", "1.1.1") == (5, ChangeKind.CREATED, "1.1.1", 1000.5)
+
     async def test_discarded_keys_are_forgotten(self, index: SqlIndex) -> None:
         await index.add([record("1", "1.1", "1.1.1")], REFUSE)
         (gone,) = await index.remove(target("1"), access=ALL)

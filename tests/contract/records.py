@@ -7,7 +7,7 @@ import json
 import zlib
 from typing import Any
 
-from app.dicom.attributes import level_of, tag, vr_of
+from app.dicom.attributes import SHARED, level_of, tag, vr_of
 from app.model import BASE_MARK, Blob, Bulkdata, Form, FrameTable, InstanceRecord, JsonObject, Level, Span, Uid
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -18,8 +18,12 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 def element(name: str, value: Any) -> JsonObject:
     """The DICOM JSON element of a keyword; a list is several values, None is an empty element, a dict is an item."""
     vr = vr_of(tag(name))
-    values = [item(v) if vr == "SQ" else {"Alphabetic": v} if vr == "PN" and isinstance(v, str) else v for v in _listed(value)]
+    values = [item(v) if vr == "SQ" else _name(v) if vr == "PN" and isinstance(v, str) else v for v in _listed(value)]
     return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
+def _name(text: str) -> JsonObject:
+    return dict(zip(("Alphabetic", "Ideographic", "Phonetic"), text.split("="), strict=False))
 
 
 def item(values: dict[str, Any]) -> JsonObject:
@@ -31,13 +35,29 @@ def _listed(value: Any) -> list[Any]:
 
 
 def record(
-    study: str, series: str, instance: str, /, *, content: str = "", sop_class: str = CT, key: str = "", **values: Any
+    study: str,
+    series: str,
+    instance: str,
+    /,
+    *,
+    content: str = "",
+    sop_class: str = CT,
+    key: str = "",
+    private: JsonObject | None = None,
+    **values: Any,
 ) -> InstanceRecord:
-    """One instance. `values` are attributes by keyword, each at its own level; other `content` makes other bytes under the same UID."""
+    """One instance. `values` are attributes by keyword, each at its own level; other `content` makes other bytes under the same UID.
+
+    `private` are private elements as DICOM JSON.
+    """
     uids = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": instance, "SOPClassUID": sop_class}
     parts: dict[Level, JsonObject] = {level: {} for level in Level}
     for name, value in {**uids, **values}.items():
         parts[level_of(tag(name))][tag(name)] = element(name, value)
+    parts[Level.INSTANCE] |= private or {}
+    for name in SHARED:
+        if name in parts[Level.INSTANCE]:
+            parts[Level.STUDY][name] = parts[Level.SERIES][name] = parts[Level.INSTANCE][name]
     whole = parts[Level.STUDY] | parts[Level.SERIES] | parts[Level.INSTANCE]
     digest = hashlib.sha256(f"{instance}{content}".encode()).hexdigest()
     blob = Blob(key or f"blob-{instance}-{content}", 1000, 12.5)

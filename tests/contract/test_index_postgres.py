@@ -11,10 +11,11 @@ from app.index import SqlIndex, migrate, open_index
 from app.index.database import Database
 from tests.contract.index import ALL, REFUSE, WritingContract, outcomes, target, uids
 from tests.contract.index_reading import ReadingContract
+from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
 from tests.services.postgres import Server, running
 
-EMPTY = "TRUNCATE study, series, instance, instance_document, attribute_value, change, unused_blob RESTART IDENTITY"
+EMPTY = "TRUNCATE study, series, instance, instance_document, attribute_value, change, unused_blob, filled_key RESTART IDENTITY"
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -32,7 +33,7 @@ def empty_postgres(postgres_schema: str) -> str:
     return postgres_schema
 
 
-class TestPostgresIndex(WritingContract, ReadingContract):
+class TestPostgresIndex(WritingContract, ReadingContract, SearchingContract):
     @pytest.fixture
     def url(self, empty_postgres: str) -> str:
         return empty_postgres

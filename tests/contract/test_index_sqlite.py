@@ -16,6 +16,7 @@ from app.index import SqlIndex, migrate, open_index
 from app.index.database import Database
 from tests.contract.index import ALL, REFUSE, WritingContract, located, outcomes, target, the_study, uids, value
 from tests.contract.index_reading import ReadingContract
+from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
 
 ADD = """
@@ -23,6 +24,7 @@ import asyncio, sys
 from app.index import open_index
 from app.model import ConflictRule
 from tests.contract.index_reading import ReadingContract
+from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
 
 async def main(url, who):
@@ -47,7 +49,7 @@ def path(empty_sqlite: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_sqlite, tmp_path / "index.db"))
 
 
-class TestSqliteIndex(WritingContract, ReadingContract):
+class TestSqliteIndex(WritingContract, ReadingContract, SearchingContract):
     @pytest.fixture
     def url(self, path: Path) -> str:
         return f"sqlite:///{path}"

@@ -68,7 +68,7 @@ def read(data: bytes) -> pydicom.Dataset:
 
 
 @pytest.mark.parametrize("path", corpus(), ids=name_of)
-def test_every_file_is_stored_and_given_back_or_refused_for_a_right_reason(
+def test_r6_every_file_is_stored_and_given_back_or_refused_for_a_right_reason(
     path: Path, server: Server, outcomes: Outcomes, root: Path
 ) -> None:
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of stores: nothing acknowledged is lost, nothing is half visible."""
+"""kill -9 in the middle of stores: nothing acknowledged is lost, nothing is half visible; on SQLite with files, on PostgreSQL with S3."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import random
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ import pydicom
 from tests.builders import fresh_uid, instance, multipart
 from tests.e2e.server import Server, start
 from tests.parts import parts_of
+from tests.services.postgres import Server as Postgres
+from tests.services.seaweedfs import SeaweedFS
 
-CYCLES = 20
 SENDERS = 4
 PART10 = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
 
@@ -76,12 +78,27 @@ def check(server: Server, ledger: Ledger) -> None:
             assert {item["00080018"]["Value"][0] for item in metadata} == set(found)
 
 
-def test_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path: Path) -> None:
+def test_s22_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path / "data", cycles=20, environment={})
+
+
+def test_nor_on_postgresql_and_s3(tmp_path: Path, postgres: Postgres, seaweedfs: SeaweedFS) -> None:
+    with postgres.database() as database:
+        environment = {
+            "RADIOLUCENT_DATABASE__URL": database,
+            "RADIOLUCENT_STORAGE__URL": seaweedfs.url("kill"),
+            "RADIOLUCENT_STORAGE__ACCESS_KEY_ID": seaweedfs.access_key_id,
+            "RADIOLUCENT_STORAGE__SECRET_ACCESS_KEY": seaweedfs.secret_access_key,
+        }
+        kill_again_and_again(tmp_path / "data", cycles=5, environment=environment)
+
+
+def kill_again_and_again(data: Path, *, cycles: int, environment: Mapping[str, str]) -> None:
     ledger = Ledger()
     chance = random.Random(20)
     cycles_with_loss = 0
-    for cycle in range(CYCLES):
-        server = start(tmp_path / "data")
+    for cycle in range(cycles):
+        server = start(data, environment=environment)
         try:
             if cycle % 5 == 0:
                 check(server, ledger)
@@ -95,7 +112,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_visible(tmp_path: Path
         finally:
             server.stop()
         cycles_with_loss += len(ledger.sent) > len(ledger.acknowledged)
-    server = start(tmp_path / "data")
+    server = start(data, environment=environment)
     try:
         check(server, ledger)
         assert ledger.acknowledged, "nothing was acknowledged: the test has shown nothing"

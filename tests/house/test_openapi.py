@@ -1,9 +1,14 @@
-"""The committed description of the HTTP interface is what the application says of itself."""
+"""The committed descriptions of the HTTP interface are what the application says of itself."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
-from app.cli import openapi
+import pytest
+
+from app.cli.openapi import FILES, Form, document
 
 
-def test_the_committed_openapi_document_is_the_applications(root: Path) -> None:
-    assert (root / openapi.DOCUMENT).read_text(encoding="utf-8") == openapi.document(), "run `make openapi`"
+@pytest.mark.parametrize("form", Form)
+def test_the_committed_documents_are_the_applications(root: Path, form: Form) -> None:
+    assert (root / FILES[form]).read_text(encoding="utf-8") == document(form), "run `make openapi`"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -143,3 +145,31 @@ def test_without_a_folder_the_system_s_own_is_used() -> None:
     assert path.exists()
     spool.close()
     assert not path.exists()
+
+
+class SlowFolder(type(Path())):  # type: ignore[misc]  # the class that Path makes on this system
+    """A folder whose making takes until the test says so."""
+
+    entered: threading.Event
+    go_on: threading.Event
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        self.entered.set()
+        assert self.go_on.wait(10)
+        super().mkdir(mode, parents, exist_ok)
+
+
+def test_closing_waits_for_a_thread_that_still_writes_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = SlowFolder(tmp_path / "spools")
+    folder.entered, folder.go_on = threading.Event(), threading.Event()
+    spool = FileSpool(folder, 10)
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(spool.write, bytes(100))
+        assert folder.entered.wait(10)
+        closing = pool.submit(spool.close)
+        time.sleep(0.05)
+        assert not closing.done()
+        folder.go_on.set()
+        writing.result(10)
+        closing.result(10)
+    assert list((tmp_path / "spools").iterdir()) == []

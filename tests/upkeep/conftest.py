@@ -1,5 +1,7 @@
 """A whole archive on SQLite and local files, with ways to store into it and to reach behind its back."""
 
+import errno
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -42,3 +44,15 @@ def storing() -> Storing:
         return record
 
     return store
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """From now on the disk gives an input/output error for whatever is read of exactly this many bytes."""
+    intact = os.pread
+
+    def pread(file: int, length: int, offset: int) -> bytes:
+        if length == size:
+            raise OSError(errno.EIO, "bad sector")
+        return intact(file, length, offset)
+
+    monkeypatch.setattr(os, "pread", pread)

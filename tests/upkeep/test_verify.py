@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from app.model import Access, Target
+import pytest
+from pydicom.uid import ExplicitVRBigEndian
+
+from app.model import Access, Caller, Target
 from app.ports import Archive
 from app.settings import Settings
+from app.studies.delete import delete
 from app.studies.verify import Checked, Finding, Problem, sweep, verify
 from tests.builders import instance
-from tests.upkeep.conftest import Storing
+from tests.upkeep.conftest import Storing, spoil
 
 
 def file_of(settings: Settings, key: str) -> Path:
@@ -84,3 +88,34 @@ async def test_sweeping_finishes_a_deletion_that_was_cut_short(archive: Archive,
     assert await sweep(archive, []) == 1
     assert await archive.index.unused() == []
     assert [blob async for blob in archive.blobs.list("")] == []
+
+
+async def test_what_is_deleted_while_verify_runs_is_no_finding(archive: Archive, storing: Storing) -> None:
+    records = [await storing(archive, instance()) for _ in range(30)]
+    found = aiter(verify(archive, digests=False, grace=0))
+    first = await anext(found)
+    for record in records:
+        if record.target != first.target:
+            await delete(archive, Caller("test"), record.target)
+    assert [item async for item in found if isinstance(item, Finding)] == []
+
+
+async def test_a_blob_that_the_disk_cannot_read_is_damaged_and_the_others_are_still_checked(
+    archive: Archive, storing: Storing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = await storing(archive, instance(rows=30, columns=30))
+    for _ in range(10):
+        await storing(archive, instance())
+    spoil(monkeypatch, bad.blob.size)
+    found = [item async for item in verify(archive, digests=True, grace=0)]
+    assert [(item.problem, item.key) for item in found if isinstance(item, Finding)] == [(Problem.DAMAGED, bad.blob.key)]
+    assert len([item for item in found if isinstance(item, Checked)]) == 11
+
+
+async def test_a_web_sibling_that_is_gone_or_cut_is_told_under_its_own_key(archive: Archive, settings: Settings, storing: Storing) -> None:
+    gone, cut = [await storing(archive, instance(transfer_syntax=ExplicitVRBigEndian, rows=20, columns=20)) for _ in range(2)]
+    assert gone.form.key != gone.blob.key
+    await archive.blobs.delete(gone.form.key)
+    path = file_of(settings, cut.form.key)
+    path.write_bytes(path.read_bytes()[:-10])
+    assert set(await findings(archive)) == {(Problem.MISSING, gone.form.key), (Problem.DAMAGED, cut.form.key)}

@@ -46,7 +46,7 @@ def test_a_sound_object_goes_out_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("preamble", "kept"), [(b"MZ" + bytes(126), False), (b"II*\0" + b"x" * 124, True), (b"MM\0*" + b"x" * 124, True), (b"x" * 128, False)]
 )
-def test_only_a_preamble_that_may_be_tiff_is_kept(preamble: bytes, kept: bool) -> None:
+def test_r26_only_a_preamble_that_may_be_tiff_is_kept(preamble: bytes, kept: bool) -> None:
     data = preamble + instance()[128:]
     assert sent(data)[:128] == (preamble if kept else bytes(128))
     assert sent(data)[128:] == data[128:]
@@ -80,6 +80,17 @@ def test_large_values_of_an_implicit_object_are_spans() -> None:
     assert [type(piece) for piece in found] == [bytes, Span]
     assert found[1] == Span(len(data) - 512 * 512 * 2, 512 * 512 * 2)
     assert read(data).PixelData == pydicom.dcmread(io.BytesIO(data)).PixelData
+
+
+def test_a_plan_that_would_fill_the_memory_is_empty_and_rewriting_gives_the_same_file() -> None:
+    source = MemorySource(instance(transfer_syntax=transfer_syntax.IMPLICIT_LE, rows=0, StudyDescription="x" * 60))
+    header = part10.read_header(source)
+    dataset = walked(source, header).dataset
+    (whole,) = explicit.pieces(source, header, dataset)
+    assert isinstance(whole, bytes)
+    assert explicit.pieces(source, header, dataset, literals=len(whole)) == (whole,)
+    assert explicit.pieces(source, header, dataset, literals=len(whole) - 1) == ()
+    assert b"".join(explicit.rewrite(source, header, dataset)) == whole
 
 
 def test_a_value_too_long_for_16_bits_becomes_un() -> None:

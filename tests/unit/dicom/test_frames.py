@@ -68,6 +68,12 @@ def test_one_fragment_with_all_frames_is_cut_at_the_borders(start: bytes) -> Non
     assert cut(encapsulated([b"".join(coded)], JPEG, bot=False, NumberOfFrames=3)) == coded
 
 
+def test_one_fragment_is_not_cut_into_millions() -> None:
+    claimed = 1_000_001
+    _, table = table_of(encapsulated([b"\xff\xd8\xff\xd9" * claimed], JPEG, bot=False, NumberOfFrames=str(claimed)))
+    assert table == FrameTable()
+
+
 def test_one_fragment_without_borders_has_no_frames_to_give() -> None:
     assert cut(encapsulated([bytes(100)], JPEG, bot=False, NumberOfFrames=3)) == []
 

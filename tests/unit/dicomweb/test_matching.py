@@ -1,4 +1,4 @@
-"""The oracle: what a search finds, and in which order (PS3.4 C.2.2.2, spec/tests.md Q)."""
+"""The oracle: what a search finds, and in which order (PS3.4 C.2.2.2)."""
 
 from __future__ import annotations
 

@@ -37,17 +37,43 @@ def test_single_part_has_no_boundary(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "media_type"),
+    [
+        ("application/dicom+json; charset=utf-8", "application/dicom+json"),
+        ("application/json", "application/dicom+json"),
+        ("Application/Dicom+XML", "application/dicom+xml"),
+        ("application/zip", "application/zip"),
+        ("application/x-zip-compressed", "application/zip"),
+    ],
+)
+def test_metadata_and_zip_may_come_as_a_single_part(text: str, media_type: str) -> None:
+    assert boundary_of(text) == StowContent(Packaging.SINGLE, media_type)
+
+
+@pytest.mark.parametrize(
+    ("essence", "media_type"),
+    [
+        ("application/dicom+json", "application/dicom+json"),
+        ("application/json", "application/dicom+json"),
+        ("application/dicom+xml", "application/dicom+xml"),
+    ],
+)
+def test_metadata_with_bulkdata_comes_as_multipart(essence: str, media_type: str) -> None:
+    for type_ in (essence, f'"{essence}"'):
+        assert boundary_of(f"multipart/related; type={type_}; boundary=abc") == StowContent(Packaging.MULTIPART, media_type, "abc")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         None,
         "",
         " ",
         "application/octet-stream",
-        "application/dicom+json",
         "text/html",
         "multipart/form-data; boundary=abc",
         "multipart/related; type=application/pdf; boundary=abc",
-        'multipart/related; type="application/dicom+json"; boundary=abc',
+        'multipart/related; type="application/zip"; boundary=abc',
     ],
 )
 def test_other_media_types_are_unsupported_and_the_answer_says_what_is_taken(text: str | None) -> None:

@@ -44,11 +44,11 @@ def test_everything_stored_is_200_without_a_failed_sequence() -> None:
 
 
 def test_warning_makes_202_and_carries_its_reason_and_sentence() -> None:
-    status, body = report([stored("1.2", "5.6", WarningReason.ELEMENTS_DISCARDED, "One.", "Two.")], [], base=BASE)
+    status, body = report([stored("1.2", "5.6", WarningReason.ELEMENTS_DISCARDED, "One", "Two")], [], base=BASE)
     (item,) = body["00081199"]["Value"]
     assert status == 202
     assert item["00081196"] == {"vr": "US", "Value": [0xB006]}
-    assert item["00000902"] == {"vr": "LO", "Value": ["One. Two."]}
+    assert item["00000902"] == {"vr": "LO", "Value": ["One. Two"]}
 
 
 def test_comment_without_a_warning_reason_stays_200() -> None:
