@@ -73,6 +73,11 @@ class Blob:
     modified: float = 0.0
 
 
+def length_of(piece: bytes | Span) -> int:
+    """Bytes that a piece of a Form comes to."""
+    return len(piece) if isinstance(piece, bytes) else piece.length
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What goes out on the web for an instance, as a plan over stored bytes: nothing is parsed when it is read.

@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from app import __version__
+from app.dicomweb.media_types import DICOM_JSON
 from app.dicomweb.transactions import (
-    DICOM_JSON,
     ERRORS,
     JSON,
     OPERATIONAL,

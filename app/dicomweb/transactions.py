@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.dicomweb.media_types import DICOM as ONE_PART10
+from app.dicomweb.media_types import DICOM_JSON, ZIP
+from app.dicomweb.media_types import DICOM_XML as ONE_DICOM_XML
+from app.dicomweb.media_types import OCTET_STREAM as ONE_OCTETS
 from app.dicomweb.resources import INSTANCE, SERIES, STUDY
 
-DICOM_JSON = "application/dicom+json"
 DICOM_XML = 'multipart/related; type="application/dicom+xml"'
-ONE_DICOM_XML = "application/dicom+xml"
 JSON_AND_BULKDATA = 'multipart/related; type="application/dicom+json"'
 NDJSON = "application/x-ndjson"
 PART10 = 'multipart/related; type="application/dicom"'
-ONE_PART10 = "application/dicom"
 OCTETS = 'multipart/related; type="application/octet-stream"'
-ONE_OCTETS = "application/octet-stream"
 JSON = "application/json"
 WADL = "application/vnd.sun.wadl+xml"
-ZIP = "application/zip"
 BYTE_RANGES = "multipart/byteranges"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.dicomweb.negotiate import Candidate, Offer, Packaging, explain, select
-from app.model import Form, InstanceRecord, Span
+from app.model import Form, InstanceRecord, Span, length_of
 from app.ports import Archive
 
 
@@ -127,7 +127,7 @@ def cut(pieces: Iterable[bytes | Span], span: Span) -> list[bytes | Span]:
     found: list[bytes | Span] = []
     at = 0
     for piece in pieces:
-        length = len(piece) if isinstance(piece, bytes) else piece.length
+        length = length_of(piece)
         begin, end = max(span.offset - at, 0), min(span.end - at, length)
         if begin < end:
             found.append(piece[begin:end] if isinstance(piece, bytes) else Span(piece.offset + begin, end - begin))

@@ -17,7 +17,7 @@ from app.dicom.encode import shown
 from app.dicom.repairs import Repair
 from app.dicomweb import dicom_json, resources, search_results
 from app.dicomweb.store_report import Failed, FailureReason
-from app.model import Blob, Bulkdata, Form, InstanceRecord, JsonObject, Limits, Span, Target, Uid
+from app.model import Blob, Bulkdata, Form, InstanceRecord, JsonObject, Limits, Span, Target, Uid, length_of
 from app.ports import Spool
 
 HEAVY = 50_000
@@ -125,7 +125,7 @@ def _examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, lim
         transfer_syntax=header.transfer_syntax,
         blob=Blob(receipt.key, spool.size),
         digest=spool.digest,
-        form=Form(receipt.web_key if webs else receipt.key, outgoing, sum(_length(piece) for piece in pieces), pieces),
+        form=Form(receipt.web_key if webs else receipt.key, outgoing, sum(map(length_of, pieces)), pieces),
         frames=frames.table(reading.spool, reading.dataset, outgoing),
         bulkdata=described.bulkdata,
         received=receipt.at,
@@ -191,10 +191,6 @@ def _again(webs: list[Spool], spool: Spool, chunks: Iterable[bytes], limits: Lim
     for chunk in chunks:
         spool.write(chunk)
     return _read(spool, part10.read_header(spool), limits)
-
-
-def _length(piece: bytes | Span) -> int:
-    return len(piece) if isinstance(piece, bytes) else piece.length
 
 
 def _close(spools: Iterable[Spool]) -> None:

@@ -7,7 +7,7 @@ historical name of their bulkdata (Table 10.4.4-1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from app.dicom import transfer_syntax
 from app.dicomweb import resources
@@ -53,6 +53,7 @@ async def retrieve(archive: Archive, caller: Caller, target: Target, wanted: Wan
         return answer
 
 
+@lru_cache(maxsize=64)
 def _offers(syntax: Uid, *, single: bool) -> Packed:
     """A syntax that can be nothing but lossy goes out without being named; so does every one in an archive, which is made to be kept."""
     irreducible = transfer_syntax.lookup(syntax).lossy

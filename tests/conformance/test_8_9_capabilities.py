@@ -10,7 +10,8 @@ import pytest
 
 from app.api.describe import EXAMPLE_INSTANCE, EXAMPLES, document, operation_id
 from app.dicomweb.http_reference import as_markdown, example_path, headers
-from app.dicomweb.transactions import DICOM_JSON, JSON, TRANSACTIONS, Transaction
+from app.dicomweb.media_types import DICOM_JSON
+from app.dicomweb.transactions import JSON, TRANSACTIONS, Transaction
 from tests.api.conftest import Site
 from tests.conformance.test_examples import IMAGE
 from tests.e2e.server import running
