@@ -3,10 +3,19 @@
 #   docker build -t radiolucent .
 #   docker run -p 127.0.0.1:8080:8080 -v radiolucent:/data radiolucent serve --host 0.0.0.0 --data /data --insecure
 #
+# Nothing is written outside of /data and /tmp, and no right is needed beyond those of an ordinary user:
+#
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 -v radiolucent:/data \
+#       radiolucent serve --host 0.0.0.0 --data /data --insecure
+#
 # Without --insecure the container refuses to start, since it listens on an address that others can reach and asks nobody who they are.
 # Add it where the published port is reachable from this machine only, as above, or behind a proxy that authenticates.
 #
 # Pinned by tag. In your own registry pin by digest as well: FROM python:3.12-slim-bookworm@sha256:...
+
+FROM node:20-bookworm-slim AS ohif
+WORKDIR /ohif
+RUN npm pack @ohif/app@3.13.2 --silent
 
 FROM python:3.12-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -17,6 +26,11 @@ RUN /opt/radiolucent/bin/pip install --require-hashes --only-binary :all: -r req
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 RUN /opt/radiolucent/bin/pip install --no-deps --no-build-isolation .
+# The viewer at /ohif; the script compares the package's digest with the pinned one.
+COPY viewer ./viewer
+COPY --from=ohif /ohif/ohif-app-3.13.2.tgz ./
+RUN python viewer/build.py --tarball ohif-app-3.13.2.tgz \
+    && /opt/radiolucent/bin/pip install --no-deps --no-build-isolation ./viewer
 
 FROM python:3.12-slim-bookworm
 LABEL org.opencontainers.image.title="Radiolucent" \

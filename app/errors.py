@@ -14,10 +14,13 @@
     |- TooLarge 413              beyond one of the limits
     |- UnsupportedMediaType 415  a body in a media type that we do not take
     |- RangeNotSatisfiable 416   a byte range outside of the resource
+    |- Unprocessable 422         pixel data that cannot be decoded, or an object that cannot be shown
     |- Corrupt 500               stored bytes that are not what they were
+    |  `- Missing                  stored bytes that are not there, although a row says so
     |- NotSupported 501          a transaction of the standard that we do not have
     `- Unavailable 503           a backend does not answer
-       `- Busy                     a bounded queue is full
+       |- Busy                     a bounded queue is full
+       `- InsufficientStorage 507  a disk or a quota is full; what is stored can still be read
 
 Details are sentences a hospital's IT can act on, without a full stop at the end: what joins them, or shows them, sets its own. They never
 hold a value of a data set, a path, SQL, or the name of a host.
@@ -110,9 +113,18 @@ class RangeNotSatisfiable(DicomwebError):
         self.length = length
 
 
+class Unprocessable(DicomwebError):
+    status = 422
+    title = "Cannot be processed"
+
+
 class Corrupt(DicomwebError):
     status = 500
     title = "Stored data is damaged"
+
+
+class Missing(Corrupt):
+    title = "Stored data is missing"
 
 
 class NotSupported(DicomwebError):
@@ -127,3 +139,8 @@ class Unavailable(DicomwebError):
 
 class Busy(Unavailable):
     title = "Too busy"
+
+
+class InsufficientStorage(Unavailable):
+    status = 507
+    title = "Insufficient storage"

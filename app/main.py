@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from fastapi import FastAPI
 
 from app.access.policy import LocalPolicy
 from app.access.tokens import LocalAuthenticator
 from app.api.application import Surroundings, application
+from app.api.event_stream import Seats
+from app.api.ohif import Ohif
 from app.api.request import Service
 from app.audit.sinks import FileSink
 from app.dicom import site_keys
+from app.errors import NotFound
+from app.events.news import Watcher
+from app.events.relay import Patience, relay
+from app.events.webhooks import Courier
+from app.feed import NEWS
 from app.index import open_index
-from app.ports import Archive
+from app.pixels.adapter import WorkerPixels
+from app.pixels.pool import Pool
+from app.ports import Archive, BlobStore, Derived, Volumes
 from app.settings import Settings, SettingsError, load_settings, refuse_unsafe
-from app.storage.keys import new_key, web_key
+from app.storage.derived import LocalDerived
+from app.storage.durable import make_folder
+from app.storage.keys import deletion_key, new_key, web_key
 from app.storage.local import LocalStore
-from app.storage.memory import MemoryStore
+from app.storage.memory import MemoryDerived, MemoryStore
 from app.storage.s3 import S3BlobStore, S3Credentials
 from app.storage.spool import spools
 from app.storage.urls import open_store
+from app.storage.volumes import LocalVolumes
+from app.studies.background import House, keep_house
+from app.studies.turns import StoreTurns
 
 LEFTOVER_SECONDS = 24 * 3600
 """A temporary file that nobody has written to for so long is what a crash has left, not an upload of another worker."""
+
+MEMORY_CACHE = 256 * 1024**2
+"""Bytes of derived forms beside a store that is itself in memory."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -35,7 +57,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
     """Everything that a transaction needs, opened for these settings and closed at the end."""
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.data_dir)
         blobs = _open_blobs(settings)
         stack.push_async_callback(blobs.close)
         site = site_keys.parse(settings.search.keys)
@@ -43,18 +65,36 @@ async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
         stack.push_async_callback(index.close)
         audit = FileSink(settings.audit_path, time.time)
         stack.push_async_callback(audit.close)
+        pixels = WorkerPixels(_open_pool(settings))
+        stack.push_async_callback(pixels.close)
+        volumes = _open_volumes(settings, blobs, stack)
+        stack.push_async_callback(volumes.close)
+        derived = _open_derived(settings, blobs, volumes)
+        stack.push_async_callback(derived.close)
         # Beside the blobs a spool's file can be taken over by renaming it; a remote store has no such place.
         folder = blobs.temporary if isinstance(blobs, LocalStore) else None
         if isinstance(blobs, LocalStore):
             await blobs.sweep_temporary(time.time() - LEFTOVER_SECONDS)
+        turns = StoreTurns(threads=settings.store.threads, waiting=settings.store.waiting)
+        stack.push_async_callback(turns.close)
+        news = Watcher(index.newest)
+        stack.push_async_callback(news.close)
         yield Archive(
             blobs=blobs,
             index=index,
+            upkeep=index.upkeep,
+            pixels=pixels,
+            derived=derived,
+            volumes=volumes,
             policy=LocalPolicy(),
             audit=audit,
-            spool=spools(folder, settings.storage.spool_memory),
+            news=news,
+            webhooks=index.webhooks,
+            spool=spools(folder, settings.storage.spool_memory, settings.storage.reserve),
+            turns=turns,
             new_key=lambda: new_key(time.time()),
             web_key=web_key,
+            deletion_key=lambda: deletion_key(time.time()),
             now=time.time,
             limits=settings.limits.limits(),
             site_keys=site,
@@ -69,9 +109,35 @@ def _open_blobs(settings: Settings) -> LocalStore | MemoryStore | S3BlobStore:
     if storage.access_key_id and storage.secret_access_key:
         credentials = S3Credentials(storage.access_key_id, storage.secret_access_key.get_secret_value())
     try:
-        return open_store(settings.storage_url, credentials)
+        return open_store(settings.storage_url, credentials, storage.reserve)
     except ValueError as error:
         raise SettingsError(str(error)) from None
+
+
+def _open_pool(settings: Settings) -> Pool:
+    pixels = settings.pixels
+    return Pool(workers=pixels.workers, waiting=pixels.waiting, seconds=pixels.seconds, memory=pixels.memory, samples=pixels.frame_samples)
+
+
+def _open_derived(settings: Settings, blobs: BlobStore, volumes: Volumes) -> Derived:
+    async def exists(key: str) -> bool:
+        try:
+            await blobs.stat(key)
+        except NotFound:
+            return False
+        return True
+
+    if isinstance(blobs, MemoryStore):  # what outlives the process would belong to nothing
+        return MemoryDerived(min(settings.pixels.cache_bytes, MEMORY_CACHE), exists, volumes.forget)
+    derived = LocalDerived(settings.cache_dir, settings.pixels.cache_bytes, exists, volumes.forget)
+    derived.trim()  # the bound may have become smaller since the last start
+    return derived
+
+
+def _open_volumes(settings: Settings, blobs: BlobStore, stack: AsyncExitStack) -> LocalVolumes:
+    if isinstance(blobs, MemoryStore):  # as above; and workers need a file
+        return LocalVolumes(Path(stack.enter_context(TemporaryDirectory(prefix="radiolucent-"))), 0)
+    return LocalVolumes(settings.cache_dir, settings.pixels.cache_bytes)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -86,12 +152,26 @@ def surroundings(settings: Settings) -> Surroundings:
     hosts = frozenset(name.lower() for name in settings.http.allowed_hosts)
     if settings.local_mode and not hosts:
         hosts = LOOPBACK_NAMES | {settings.http.host.lower()}
-    return Surroundings(settings.http.base_path, hosts, frozenset(settings.http.cors_origins))
+    ohif = Ohif(viewer_folder(settings.viewer.ohif), settings.viewer.isolated)
+    return Surroundings(settings.http.base_path, hosts, frozenset(settings.http.cors_origins), ohif)
+
+
+def viewer_folder(given: Path | None) -> Path | None:
+    """Where OHIF's files lie: the folder that is given (SettingsError if they are not there), the wheel's, this checkout's, or nowhere."""
+    if given is not None:
+        if not (given / "index.html").is_file():
+            raise SettingsError(f"RADIOLUCENT_VIEWER__OHIF: {given} holds no index.html; `make viewer` fills such a folder")
+        return given
+    wheel = find_spec("radiolucent_ohif")
+    here = [Path(wheel.origin).parent] if wheel is not None and wheel.origin else []
+    here.append(Path(__file__).parent.parent / "viewer" / "radiolucent_ohif")
+    return next((folder / "dist" for folder in here if (folder / "dist" / "index.html").is_file()), None)
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
-    async with build_archive(settings) as archive:
+async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[dict[str, Any]]:
+    async with build_archive(settings) as archive, _housekeeping(archive, settings):
+        archive.pixels.warm()
         app.state.service = Service(
             archive,
             LocalAuthenticator(),
@@ -99,5 +179,35 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
             settings.http.public_base_url,
             frozenset(settings.http.trusted_proxies),
             settings.http.strict,
+            seats=Seats(settings.changes.streams),
         )
-        yield
+        yield {NEWS: archive.news}
+
+
+@asynccontextmanager
+async def _housekeeping(archive: Archive, settings: Settings) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(keep_house(archive, house(settings)))]
+    async with courier(settings) as sending:
+        tasks.append(asyncio.create_task(relay(archive, sending, Patience(settings.webhooks.give_up_hours * 3600))))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def courier(settings: Settings) -> AsyncIterator[Courier]:
+    """What delivers to webhooks; this service is called by its base URL there, or by its path if that is not set."""
+    sending = Courier(settings.http.public_base_url or settings.http.base_path or "/", settings.webhooks.seconds)
+    try:
+        yield sending
+    finally:
+        await sending.close()
+
+
+def house(settings: Settings) -> House:
+    """What is to be kept for how long, and scrubbed how fast."""
+    upkeep = settings.upkeep
+    return House(kept=upkeep.keep_deleted_hours * 3600, rate=upkeep.scrub_bytes, rest=upkeep.scrub_rest_hours * 3600)

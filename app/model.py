@@ -1,8 +1,8 @@
 """The words that every room of the house shares: small frozen values, no behaviour beyond arithmetic.
 
 Must not know: files, sockets, clocks, DICOM encodings, HTTP, SQL. Everything may import this module; it imports nothing of ours.
-The terms are the standard's (PS3.3 A.1.2, PS3.18 8.2); `Blob`, `Span`, `FrameTable`, `Form`, `InstanceRecord`, `Caller`, `Access`,
-`Change` are ours, and are defined here and nowhere else.
+The terms are the standard's (PS3.3 A.1.2, PS3.18 8.2); `Blob`, `Span`, `FrameTable`, `Form`, `InstanceRecord`, `Caller`,
+`Credential`, `Access`, `Change` are ours, and are defined here and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ from typing import Any, NewType
 
 Uid = NewType("Uid", str)
 """A DICOM unique identifier: 1 to 64 characters, digits and dots (PS3.5 9.1). Made by `dicom.uid.parse`."""
+
+INSTANCES = "instances/"
+"""What the key of every blob of an instance begins with (`storage/keys.py`)."""
+
+DELETIONS = "deletions/"
+"""What the key of every record of a deletion begins with: a blob that lists the keys of blobs which are no instances any more."""
 
 JsonObject = dict[str, Any]
 """One DICOM JSON object: 8 uppercase hex digits -> {"vr": ..., "Value": [...]} (PS3.18 F.2)."""
@@ -130,6 +136,7 @@ class InstanceRecord:
     DICOM JSON objects with the attributes of that level only; `metadata` is the whole Metadata (zlib-compressed DICOM JSON text of one
     object, UTF-8, keys ascending, BASE_MARK for the base URL). `locate` fills `study`, `series`, `attributes`, `metadata` with empty
     values: reads that need them ask the index for exactly that.
+    `quarantined`: its bytes are known to be damaged or gone, and are never served.
     """
 
     study_uid: Uid
@@ -148,6 +155,7 @@ class InstanceRecord:
     series: JsonObject = field(default_factory=dict)
     attributes: JsonObject = field(default_factory=dict)
     metadata: bytes = b""
+    quarantined: bool = False
 
     @property
     def target(self) -> Target:
@@ -165,10 +173,41 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The outcome for one record, in the order handed in. `unused` are keys of blobs which no row refers to any more."""
+    """The outcome for one record, in the order handed in. `unused` are keys of blobs which no row refers to any more.
+
+    `kept` is the blob that the row names, if it is another one than that of the record.
+    """
 
     outcome: Outcome
     unused: tuple[str, ...] = ()
+    kept: Blob | None = field(default=None, compare=False)
+
+
+class Loss(StrEnum):
+    """Why no row refers to a blob any more."""
+
+    DELETED = "deleted"
+    REPLACED = "replaced"
+    SPARE = "spare"  # a second copy, or an object that was refused: never visible
+    ORPHAN = "orphan"  # left by a crash: never visible
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An instance that was deleted, and whose bytes are still there: its blob as received, and since when (seconds since 1970)."""
+
+    key: str
+    target: Target
+    digest: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A piece of background work that is ours for a while; `position` is where the last one left it."""
+
+    name: str
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,22 +260,55 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request brings to say who sends it, as it came: nothing of it is believed yet.
+
+    `authorization` is that header; `address` the peer; `certificate` the subject of the client certificate that TLS has verified, in the
+    words of RFC 4514; `cookie` that header; `method`, `path` and `query` are the request's own, for credentials that are bound to them.
+    """
+
+    authorization: str | None = None
+    address: str = ""
+    certificate: str = ""
+    cookie: str = ""
+    method: str = ""
+    path: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and in which request. `local` is the caller of local mode: whoever sits at this machine."""
+    """Who asks, and in which request. `local` is the caller of local mode: whoever sits at this machine.
+
+    `subject` is unique within `issuer` (who vouches for it; empty: this server). `scopes` are in the words of SMART App Launch 2
+    (`user/ImagingStudy.rs`), `roles` and `purposes` (of use) as the site and its issuer call them, `patient` (issuer of the patient id,
+    patient id) is the one in whose context a launch happened, `expires` (seconds since 1970) when the credential ends.
+    """
 
     subject: str
     kind: str = "local"
     address: str = ""
     request_id: str = ""
+    issuer: str = ""
+    tenant: str = ""
+    organisation: str = ""
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    patient: tuple[str, str] | None = None
+    expires: float | None = None
 
 
 class Action(StrEnum):
-    """What a caller wants to do, in the words of PS3.18 ch. 10; policy and audit speak of nothing finer."""
+    """What a caller wants to do: the transactions of PS3.18 ch. 10, and those of this server; policy and audit speak of nothing finer."""
 
     STORE = "store"
     SEARCH = "search"
     RETRIEVE = "retrieve"
+    UPDATE = "update"
     DELETE = "delete"
+    ADMINISTER = "administer"
+    REVIEW = "review"  # of the audit trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +359,17 @@ class Limits:
     instance_bytes: int = 64 * 1024**3
     inflated_bytes: int = 4 * 1024**3
     inflate_ratio: int = 1000
+    body_bytes: int = 1024**4
+    metadata_bytes: int = 32 * 1024**2
     nesting: int = 64
     elements: int = 500_000
     search_results: int = 10_000
+    search_bytes: int = 128 * 1024**2
     frames: int = 10_000
     query_bytes: int = 64 * 1024
+    query_keys: int = 64
+    query_fields: int = 256
+    query_uids: int = 5000
     wildcards: int = 16
+    rendered_pixels: int = 128 * 1024 * 1024
+    volume_bytes: int = 1024**3

@@ -168,6 +168,16 @@ def encapsulated(
     return part10(made) + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + value
 
 
+def compressed(transfer_syntax: str, **keywords: Any) -> bytes:
+    """A Part 10 file whose frames were encoded by pydicom's encoders (JPEG-LS, JPEG 2000, RLE); arguments as `dataset`.
+
+    32 rows and columns: smaller ones OpenJPEG does not take.
+    """
+    made = dataset(**({"rows": 32, "columns": 32} | keywords))
+    made.compress(transfer_syntax, generate_instance_uid=False)
+    return part10(made)
+
+
 def _pieces(frame: bytes, count: int) -> list[bytes]:
     size = max(2, -(-len(frame) // count // 2) * 2)
     return [frame[start : start + size] for start in range(0, len(frame), size)] or [b""]

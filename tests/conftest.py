@@ -24,6 +24,13 @@ settings.register_profile("ci", parent=settings.get_profile("here"), derandomize
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with real servers stay together: one process runs them in turn, while another runs the rest."""
+    for item in items:
+        if not {ROOT / "tests" / "e2e", ROOT / "tests" / "browser"}.isdisjoint(item.path.parents):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A developer's RADIOLUCENT_* variables and .env must not decide a test; what a test sets is gone after it."""

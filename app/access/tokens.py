@@ -1,11 +1,11 @@
 """Who sends a request. The first of several authenticators: local mode, where nobody has to log in.
 
-Must not know: HTTP beyond the text of one header, what a caller may see (that is `policy.py`).
+Must not know: HTTP beyond the texts of a credential, what a caller may see (that is `policy.py`).
 """
 
 from __future__ import annotations
 
-from app.model import Caller
+from app.model import Caller, Credential
 
 
 class LocalAuthenticator:
@@ -14,5 +14,5 @@ class LocalAuthenticator:
     Only to be used where reaching the service is itself the proof: on this machine's own address (house rule: local mode).
     """
 
-    async def caller(self, authorization: str | None, address: str) -> Caller:
-        return Caller("local", "local", address)
+    async def caller(self, credential: Credential) -> Caller:
+        return Caller("local", "local", credential.address)

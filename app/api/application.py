@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,10 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from app.api import describe
+from app.api.direct import Application
 from app.api.middleware import Gate
+from app.api.ohif import Ohif
 from app.api.pages import add_pages
 from app.api.problems import on_dicomweb_error, on_http_error
-from app.api.routers import dicomweb_router, operational_router
+from app.api.routers import dicomweb_router, operational_router, page_router
 from app.errors import DicomwebError
 
 PREFLIGHT_SECONDS = 7200
@@ -26,6 +28,7 @@ REQUEST_HEADERS = (
     "If-Modified-Since",
     "If-None-Match",
     "If-Range",
+    "Last-Event-ID",
     "Range",
     "X-Request-Id",
     "traceparent",
@@ -53,21 +56,24 @@ ANSWER_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere."""
+    """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere;
+    `ohif`: the one that is served from here."""
 
     base_path: str = "/dicom-web"
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    ohif: Ohif = field(default_factory=Ohif)
 
 
-def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]) -> FastAPI:
     """The application; `lifespan` puts a `request.Service` into `app.state.service`."""
-    app = FastAPI(
+    app = Application(
         title="Radiolucent", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False, lifespan=lifespan
     )
-    routers = dicomweb_router(surroundings.base_path), operational_router()
+    routers = dicomweb_router(surroundings.base_path), operational_router(), page_router()
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
+    app.state.ohif = surroundings.ohif
     app.state.routes = [route for router in routers for route in router.routes]
     add_pages(app)
     app.add_exception_handler(DicomwebError, on_dicomweb_error)

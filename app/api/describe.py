@@ -10,17 +10,8 @@ from typing import Any
 
 from app import __version__
 from app.dicomweb.media_types import DICOM_JSON
-from app.dicomweb.transactions import (
-    ERRORS,
-    JSON,
-    OPERATIONAL,
-    PATH_PARAMETERS,
-    QUERY_PARAMETERS,
-    TRANSACTIONS,
-    Answer,
-    Parameter,
-    Transaction,
-)
+from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS, Parameter
+from app.dicomweb.transactions import ERRORS, JSON, OPERATIONAL, TRANSACTIONS, Answer, Transaction
 from app.model import JsonObject
 
 PROBLEM = "application/problem+json"
@@ -62,11 +53,24 @@ EXAMPLE_REPORT = {
         ],
     },
 }
+EXAMPLE_CHANGE = {
+    "sequence": 7,
+    "kind": "stored",
+    "at": "2024-01-31T10:15:00.123Z",
+    "study": "1.2.826.0.1.3680043.8.498.1",
+    "series": "1.2.826.0.1.3680043.8.498.1.1",
+    "instance": "1.2.826.0.1.3680043.8.498.1.1.1",
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "url": "http://127.0.0.1:8080/dicom-web/studies/1.2.826.0.1.3680043.8.498.1/series/1.2.826.0.1.3680043.8.498.1.1"
+    "/instances/1.2.826.0.1.3680043.8.498.1.1.1",
+}
 EXAMPLES: dict[str, JsonObject] = {
     "": {
         "base": "http://127.0.0.1:8080/dicom-web",
         "resources": [{"path": "/studies", "methods": [{"name": "GET", "id": "SearchStudies"}]}],
     },
+    "/changes": {"changes": [EXAMPLE_CHANGE], "next": 7, "more": False},
+    "/changes/latest": {"changes": [EXAMPLE_CHANGE], "next": 7, "more": False},
     "/debug/negotiate": {
         "resource": "/studies",
         "accept": [{"media_type": "application/dicom+json", "multipart": False, "transfer_syntax": None, "q": 1.0}],
@@ -75,7 +79,7 @@ EXAMPLES: dict[str, JsonObject] = {
         "status": 200,
     },
     "/health/live": {"status": "ok"},
-    "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok"}},
+    "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}},
     "/version": {"name": "radiolucent", "version": __version__},
 }
 """What plain JSON looks like, by path."""

@@ -24,7 +24,7 @@ async def live(request: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Every backend can do its work now; 503 names the ones that cannot."""
     archive: Archive = request.app.state.service.archive
-    checks = {"storage": archive.blobs.check, "database": archive.index.check, "audit": archive.audit.check}
+    checks = {"storage": archive.blobs.check, "database": archive.index.check, "audit": archive.audit.check, "pixels": archive.pixels.check}
     sentences = await asyncio.gather(*(_outcome(check) for check in checks.values()))
     report = {name: sentence or "ok" for name, sentence in zip(checks, sentences, strict=True)}
     healthy = not any(sentences)

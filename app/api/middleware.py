@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import internal_problem, problem
 from app.api.request import REQUEST_ID
+from app.errors import DicomwebError
 
 log = logging.getLogger("radiolucent")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -93,6 +94,10 @@ def _name_of(host: str) -> str:
 
 
 def _log_failure(error: Exception, request_id: str) -> None:
+    told = error.__cause__ or error.__context__
+    if isinstance(told, DicomwebError):  # of the answer's later parts one cannot be made: known trouble, too late for a status
+        log.warning("request %s: its answer broke off: %s", request_id, type(told).__name__)
+        return
     """Where it happened, not with what values: the text of a foreign exception may quote a data set."""
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-8:]))

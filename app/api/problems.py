@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from http import HTTPStatus
 
@@ -13,8 +14,9 @@ from starlette.routing import BaseRoute, Match, Route
 
 from app.api.request import REQUEST_ID
 from app.dicomweb import ranges
-from app.errors import DicomwebError, RangeNotSatisfiable, Unauthorized, Unavailable
+from app.errors import Corrupt, DicomwebError, RangeNotSatisfiable, Unauthorized, Unavailable
 
+log = logging.getLogger("radiolucent")
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "5"
 SENTENCES = {
@@ -60,6 +62,8 @@ async def on_dicomweb_error(request: Request, error: Exception) -> Response:
         clause=error.clause,
         offers=error.offers,
     )
+    if isinstance(error, Corrupt):
+        log.error("request %s found damaged data: %s", request.scope.get(REQUEST_ID, ""), code_of(error))
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
     if isinstance(error, Unauthorized):

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 
 from starlette.requests import Request
 
 from app.api import forwarded
+from app.api.event_stream import Seats
 from app.api.forwarded import Forwarded
+from app.api.recent import Recent
 from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
-from app.model import Caller, Target
+from app.model import Caller, Credential, Target
 from app.ports import Archive, Authenticator
 from app.studies.answers import Wanted
 
@@ -33,7 +35,7 @@ class Service:
     """What the HTTP side knows of its surroundings; settings arrive here as plain values.
 
     `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed; `strict` takes
-    PS3.18 8.7.5 at its word.
+    PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes.
     """
 
     archive: Archive
@@ -42,6 +44,8 @@ class Service:
     public_base_url: str | None = None
     trusted_proxies: frozenset[str] = frozenset()
     strict: bool = False
+    recent: Recent = field(default_factory=Recent)
+    seats: Seats = field(default_factory=Seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,22 @@ class Context:
 async def admit(request: Request) -> Context:
     """Name the caller (Unauthorized) and the base URL of this request."""
     service: Service = request.app.state.service
-    address = request.client.host if request.client else ""
-    caller = await service.authenticator.caller(request.headers.get("authorization"), address)
+    caller = await service.authenticator.caller(credential(request))
     caller = replace(caller, request_id=request.scope.get(REQUEST_ID, ""))
     return Context(service.archive, caller, base_url(request, service))
+
+
+def credential(request: Request) -> Credential:
+    """What the request says of its sender."""
+    headers, scope = request.headers, request.scope
+    return Credential(
+        authorization=headers.get("authorization"),
+        address=request.client.host if request.client else "",
+        cookie=headers.get("cookie", ""),
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+    )
 
 
 def base_url(request: Request, service: Service) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing
 from email.utils import formatdate
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.api import zipped
+from app.api import ahead, documents, zipped
 from app.api.partial_content import partial_content
+from app.api.recent import Recent
 from app.api.request import takes_gzip
 from app.dicomweb import multipart
 from app.dicomweb.media_types import DICOM_JSON
 from app.dicomweb.negotiate import Packaging
 from app.studies.answers import NotModified, Part, Representation
+from app.studies.metadata import MetadataAnswer
 
 GATHER = 4 * 1024 * 1024
 """Answers of known length up to this many bytes go out in one piece."""
@@ -26,6 +30,10 @@ REVALIDATE = "private, no-cache"
 """A copy may be kept by the user's own agent, and used only after asking: rights may have been withdrawn in the meantime."""
 
 GZIP_FROM = 1024
+SMALL = 128 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+"""No text of ours begins with these bytes."""
+
 VARY = "Accept, Accept-Encoding, Authorization"
 """What answers depend on beside the address; the CORS layer adds Origin where they depend on that."""
 
@@ -42,9 +50,14 @@ async def answered(request: Request, transaction: Awaitable[Representation], bas
 async def _representation(request: Request, answer: Representation, base: str) -> Response:
     """Multipart, single part or zip, with validators; 206 for ranges, and with a Warning if some instances have no acceptable form."""
     headers = {"ETag": answer.etag, **dated(answer.modified), "Cache-Control": REVALIDATE, "Vary": VARY}
+    warnings = list(answer.warnings)
     if answer.partial:
-        headers["Warning"] = warning(f"{answer.partial} instances have no form that the Accept header admits")
-    status = 206 if answer.partial else 200
+        warnings.append(f"{answer.partial} instances have no form that the Accept header admits")
+    if answer.damaged:
+        warnings.append(f"{answer.damaged} instances are damaged in the store and were left out; tell its administrator")
+    if warnings:
+        headers["Warning"] = ", ".join(map(warning, warnings))
+    status = 206 if answer.partial or answer.damaged else 200
     if answer.names:
         headers |= zipped.headers(answer.etag)
         length, chunks = zipped.length(answer.parts, answer.names), zipped.archive(zipped.entries(answer.parts, answer.names))
@@ -58,6 +71,9 @@ async def _representation(request: Request, answer: Representation, base: str) -
         else:
             headers |= {"Content-Digest": headers["Repr-Digest"]} if part.digest is not None else {}
             length, chunks = part.length, part.body()
+            if part.made and request.method != "HEAD":
+                made = await ahead.whole(part)
+                length, chunks = len(made), ahead.once(made)
     else:
         # Equal bytes for an equal tag; and no stored object can hold the boundary, for it would have to hold a digest of itself.
         boundary = answer.etag.strip('"')
@@ -84,6 +100,7 @@ def _described(part: Part, base: str) -> dict[str, str]:
     """What a single part tells of itself: type, address, whether ranges of it can be had, its digest (RFC 9530)."""
     headers = {"Content-Type": content_type(part), "Content-Location": base + part.location}
     headers["Accept-Ranges"] = "none" if part.length is None else "bytes"
+    headers |= documents.headers(part.media_type)
     if part.digest is not None:
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(part.digest)).decode('ascii')}:"
     return headers
@@ -102,20 +119,36 @@ async def respond(request: Request, chunks: AsyncIterator[bytes], status: int, h
     return StreamingResponse(_chained(first, chunks), status, headers)
 
 
-async def json_stream(request: Request, chunks: AsyncIterator[bytes], headers: dict[str, str]) -> Response:
-    """DICOM JSON, or another text that `headers` name, in chunks; compressed if the user agent takes gzip. One chunk has its length."""
-    headers = {"Content-Type": DICOM_JSON, **headers, "Cache-Control": REVALIDATE, "Vary": VARY}
+async def metadata_body(request: Request, answer: MetadataAnswer, recent: Recent) -> Response:
+    """Metadata as text; compressed if the user agent takes gzip. A body of bounded size has its length, and is kept for the next one."""
+    headers = {"ETag": answer.etag, "Content-Type": answer.content_type, **dated(answer.modified)}
+    headers |= {"Cache-Control": REVALIDATE, "Vary": VARY}
     if request.method == "HEAD":
         return _head(200, headers)
-    first = await anext(chunks, b"")
-    second = await anext(chunks, None)
-    if second is None:
-        return json_body(request, first, headers)
-    whole = _chained(first + second, chunks)
-    if takes_gzip(request):
+    packed = takes_gzip(request)
+    body = recent.find(answer.etag)
+    if body is None:
+        gathered = bytearray()
+        async for chunk in answer.body:
+            gathered += chunk
+            if len(gathered) > recent.largest:
+                whole = _chained(bytes(gathered), answer.body)
+                headers |= {"Content-Encoding": "gzip"} if packed else {}
+                return StreamingResponse(_gzipped(whole) if packed else whole, 200, headers)
+        body = await _packed(gathered) if packed and len(gathered) >= GZIP_FROM else bytes(gathered)
+        if answer.faithful:
+            recent.keep(answer.etag, body)
+    if packed and body.startswith(_GZIP_MAGIC):
         headers["Content-Encoding"] = "gzip"
-        return StreamingResponse(_gzipped(whole), 200, headers)
-    return StreamingResponse(whole, 200, headers)
+    headers["Content-Length"] = str(len(body))
+    return Response(body, 200, headers)
+
+
+async def _packed(body: bytearray) -> bytes:
+    """In a thread where it takes long: other requests go on meanwhile."""
+    if len(body) <= SMALL:
+        return gzip.compress(body, 1, mtime=0)
+    return await asyncio.to_thread(gzip.compress, body, 1, mtime=0)
 
 
 def json_body(request: Request, body: bytes, headers: dict[str, str], status: int = 200) -> Response:
@@ -148,6 +181,8 @@ def warning(sentence: str) -> str:
 
 def content_type(part: Part) -> str:
     """With the transfer syntax on every part: viewers guess Implicit VR Little Endian without it."""
+    if part.charset:
+        return f"{part.media_type}; charset={part.charset}"
     return f"{part.media_type}; transfer-syntax={part.transfer_syntax}" if part.transfer_syntax else part.media_type
 
 
@@ -157,12 +192,14 @@ def _total(parts: Sequence[Part], heads: Sequence[bytes], boundary: str) -> int 
 
 
 async def _multipart(parts: Sequence[Part], heads: Sequence[bytes], boundary: str) -> AsyncIterator[bytes]:
-    for part, head in zip(parts, heads, strict=True):
-        # The head goes with the first bytes: of a first part that cannot be read, nothing has been sent yet.
-        chunks = part.body()
-        yield head + await anext(chunks, b"")
-        async for chunk in chunks:
-            yield chunk
+    async with aclosing(ahead.bodies(parts)) as bodies:
+        number = 0
+        async for chunks in bodies:
+            # The head goes with the first bytes: of a first part that cannot be read, nothing has been sent yet.
+            yield heads[number] + await anext(chunks, b"")
+            async for chunk in chunks:
+                yield chunk
+            number += 1
     yield multipart.tail(boundary)
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.api import zipped
 from app.api.request import admit, target_of, wanted
-from app.api.responses import answered, dated, json_stream, not_modified, zip_stream
+from app.api.responses import answered, metadata_body, not_modified, zip_stream
 from app.dicomweb import resources
 from app.studies.all_bulkdata import retrieve_all_bulkdata
 from app.studies.answers import NotModified
@@ -35,8 +35,7 @@ async def get_metadata(request: Request) -> Response:
         return not_modified(outcome)
     if isinstance(answer, ZippedMetadata):
         return await zip_stream(request, zipped.texts(answer.files), answer.etag, answer.modified)
-    headers = {"ETag": answer.etag, "Content-Type": answer.content_type, **dated(answer.modified)}
-    return await json_stream(request, answer.body, headers)
+    return await metadata_body(request, answer, request.app.state.service.recent)
 
 
 async def get_instances(request: Request) -> Response:

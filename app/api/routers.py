@@ -5,23 +5,34 @@ One row for each: methods, path, endpoint. `dicomweb/transactions.py` describes 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import Response
 
-from app.api import capabilities, delete, health, negotiation, retrieve, search, store, unsupported, wado_uri
-from app.dicomweb.resources import INSTANCE, SERIES, STUDY
+from app.api import (
+    capabilities,
+    changes,
+    delete,
+    health,
+    negotiation,
+    ohif,
+    rendered,
+    retrieve,
+    search,
+    store,
+    unsupported,
+    volume,
+    wado_uri,
+)
+from app.api.direct import Direct, Endpoint
+from app.dicomweb.resources import FRAMES, INSTANCE, RENDERED_3D, RENDERED_MPR, SERIES, STUDY
 from app.dicomweb.transactions import TRANSACTIONS
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 Routes = tuple[tuple[tuple[str, ...], str, Endpoint], ...]
 
 READ = ("GET", "HEAD")
+EVERY_PLACE = (SERIES, INSTANCE, FRAMES, STUDY)
 
 DICOMWEB: Routes = (
-    (READ, INSTANCE + "/frames/{frames}", retrieve.get_frames),
+    (READ, FRAMES, retrieve.get_frames),
     (READ, SERIES + "/metadata", retrieve.get_metadata),
     (READ, INSTANCE, retrieve.get_instances),
     (READ, "/studies", search.search_studies),
@@ -30,6 +41,10 @@ DICOMWEB: Routes = (
     (READ, INSTANCE + "/metadata", retrieve.get_metadata),
     (READ, SERIES + "/instances", search.search_instances),
     (READ, INSTANCE + "/bulkdata/{path:path}", retrieve.get_bulkdata),
+    *((READ, place + "/thumbnail", rendered.get_thumbnail) for place in (SERIES, INSTANCE, FRAMES, STUDY)),
+    *((READ, place + "/rendered", rendered.get_rendered) for place in (INSTANCE, FRAMES, SERIES, STUDY)),
+    *((READ, f"{place}/{RENDERED_MPR}", volume.get_rendered_mpr) for place in EVERY_PLACE),
+    *((READ, f"{place}/{RENDERED_3D}", volume.get_rendered_3d) for place in EVERY_PLACE),
     (READ, "/wado", wado_uri.get_object),
     *((READ, place + "/bulkdata", retrieve.get_all_bulkdata) for place in (STUDY, SERIES, INSTANCE)),
     *((READ, place + "/pixeldata", retrieve.get_pixel_data) for place in (STUDY, SERIES, INSTANCE)),
@@ -47,8 +62,16 @@ DICOMWEB: Routes = (
     (READ, "", wado_uri.get_object),
     (("OPTIONS",), "", capabilities.retrieve_capabilities),
     (READ, "/debug/negotiate", negotiation.explain_choice),
+    (READ, "/changes", changes.get_changes),
+    (READ, "/changes/latest", changes.get_latest_change),
 )
 """Paths relative to the base URL of the service."""
+
+SPELLED_OTHERWISE: Routes = (
+    *((READ, f"{place}/{RENDERED_MPR.lower()}", volume.get_rendered_mpr) for place in EVERY_PLACE),
+    *((READ, f"{place}/{RENDERED_3D.lower()}", volume.get_rendered_3d) for place in EVERY_PLACE),
+)
+"""As the examples of PS3.18 B.33 and B.34 write them."""
 
 UNSUPPORTED: Routes = tuple((READ, row.path, unsupported.not_supported) for row in TRANSACTIONS if row.missing)
 """Resources of the standard that are not there yet."""
@@ -60,19 +83,29 @@ OPERATIONAL: Routes = (
 )
 """Paths at the root of the server."""
 
+PAGES: Routes = (
+    (READ, ohif.PATH, ohif.page),
+    (READ, ohif.PATH + "/app-config.js", ohif.configuration),
+    (READ, ohif.PATH + "/{path:path}", ohif.page),
+    (READ, "/iid", ohif.invoke),
+)
+"""For people and their browsers: these files hold nothing of anybody, so nobody is asked who he is."""
+
 
 def dicomweb_router(base_path: str) -> APIRouter:
     """The service under its base path, which is empty for a service at the root of the server."""
-    return _router(DICOMWEB + UNSUPPORTED, base_path)
+    return _router(DICOMWEB + SPELLED_OTHERWISE + UNSUPPORTED, base_path)
 
 
 def operational_router() -> APIRouter:
     return _router(OPERATIONAL)
 
 
+def page_router() -> APIRouter:
+    return _router(PAGES)
+
+
 def _router(routes: Routes, base_path: str = "") -> APIRouter:
-    # Endpoints take a Request alone: FastAPI's signature analysis and validation would double the cost of a small answer.
     router = APIRouter()
-    for methods, path, endpoint in routes:
-        router.add_api_route((base_path + path) or "/", endpoint, methods=list(methods), response_model=None, include_in_schema=False)
+    router.routes.extend(Direct((base_path + path) or "/", endpoint, methods) for methods, path, endpoint in routes)
     return router

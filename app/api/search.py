@@ -46,6 +46,10 @@ async def _search(request: Request, level: Level, *, by_patient: bool = False) -
         level=level,
         target=target,
         wildcards=limits.wildcards,
+        uids=limits.query_uids,
+        keys=limits.query_keys,
+        fields=limits.query_fields,
+        characters=limits.query_bytes,
         site=context.archive.site_keys,
         by_patient=by_patient,
     )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api.request import admit, target_of, wanted
 from app.api.responses import json_body, warning
 from app.dicomweb import framing, multipart, resources, store_report
-from app.errors import InvalidMultipart
+from app.errors import InvalidMultipart, UnsupportedMediaType
 from app.model import Target
 from app.studies.store import StoreRequest, store
 
@@ -22,6 +22,9 @@ async def store_instances(request: Request) -> Response:
     study = target_of(request).study if "study" in request.path_params else None
     wish = wanted(request)
     offer = wish.choose(framing.REPORT_OFFERS)
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        # A few bytes could become gigabytes; and DICOM has a deflated transfer syntax of its own.
+        raise UnsupportedMediaType("Bodies are not taken compressed: send it without Content-Encoding", clause="RFC 9110 8.4")
     content = multipart.boundary_of(request.headers.get("content-type"))
     uri = context.base + resources.retrieve_uri(Target(study))
     answer = await store(context.archive, context.caller, StoreRequest(content, _body(request), study, uri))

@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.dicomweb.times import moment
 from app.errors import Unavailable
 from app.model import AuditEntry
 
@@ -98,7 +98,7 @@ class MemorySink:
 def as_line(entry: AuditEntry, at: float) -> bytes:
     """One record as one line of ASCII JSON: control characters are escaped, so nothing in a record can begin another line."""
     fields: dict[str, Any] = {
-        "time": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": moment(at),
         "subject": entry.caller.subject,
         "kind": entry.caller.kind,
         "address": entry.caller.address,

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import imports, migrate, openapi, reindex, serve, settings, verify
+from app.cli import backup, imports, migrate, openapi, purge, reindex, serve, settings, verify, webhooks
 from app.errors import DicomwebError
 from app.settings import SettingsError
 
@@ -26,8 +26,13 @@ application = typer.Typer(
 application.command("serve")(serve.command)
 application.command("import")(imports.command)
 application.command("verify")(verify.command)
+application.command("purge")(purge.purge_command)
+application.command("undelete")(purge.undelete_command)
+application.command("backup")(backup.backup_command)
+application.command("restore")(backup.restore_command)
 application.command("reindex")(reindex.command)
 application.command("migrate")(migrate.command)
+application.add_typer(webhooks.commands, name="webhooks")
 application.command("settings")(settings.command)
 application.command("openapi")(openapi.command)
 

@@ -21,7 +21,7 @@ from app.errors import Unavailable
 from app.model import Action, Added, Caller, InstanceRecord, Outcome, Target
 from app.ports import Archive, Spool
 from app.studies.audited import audited
-from app.studies.store import abandon, keep, remove_unused
+from app.studies.writing import abandon, indexed, keep
 
 BATCH_FILES = 32
 BATCH_BYTES = 64 * 1024**2
@@ -58,7 +58,7 @@ async def into_archive(archive: Archive, sources: Sequence[Source], jobs: int, t
         async with audited(archive, CALLER, Action.STORE, Target(), source="import") as granted:
             outcomes = await _all_kept(archive, members)
             records = [outcome for outcome in outcomes if isinstance(outcome, InstanceRecord)]
-            fates = iter(await _finished(_indexed(archive, records)))
+            fates = iter(await _finished(indexed(archive, records)))
             told = [_told(source, outcome, fates) for source, outcome in zip(members, outcomes, strict=True)]
             granted.detail.update({fate.name.lower(): sum(item.fate is fate for item in told) for fate in Fate})
             granted.detail.update(studies=sorted({str(record.study_uid) for record in records}))
@@ -118,13 +118,6 @@ async def _all_kept(archive: Archive, members: Sequence[Source]) -> list[Instanc
             task.cancel()
         await asyncio.shield(abandon(archive, tasks))
         raise
-
-
-async def _indexed(archive: Archive, records: Sequence[InstanceRecord]) -> Sequence[Added]:
-    added = await archive.index.add(records, archive.on_conflict) if records else ()
-    if unused := [key for fate in added for key in fate.unused]:
-        await remove_unused(archive, unused)
-    return added
 
 
 async def _finished(work: Coroutine[Any, Any, Item]) -> Item:

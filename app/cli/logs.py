@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from app.settings import Log
+from app.settings.groups import Log
 
 
 class JsonLines(logging.Formatter):
@@ -25,6 +25,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class WithoutBrokenAnswers(logging.Filter):
+    """Leaves out uvicorn's traceback of an answer that had to break off: the gate has told it already, with the request's id."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ConnectionAbortedError))
+
+
 def log_config(log: Log) -> dict[str, Any]:
     """A configuration for `logging.config.dictConfig`, which uvicorn hands to each of its workers."""
     formatters: dict[str, dict[str, str]] = {
@@ -35,7 +42,10 @@ def log_config(log: Log) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatters[log.format]},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "filters": {"broken": {"()": f"{__name__}.{WithoutBrokenAnswers.__name__}"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["broken"], "stream": "ext://sys.stderr"},
+        },
         "loggers": {"alembic": {"level": "WARNING"}},  # it tells of each start, not only of migrations
         "root": {"level": log.level.upper(), "handlers": ["stderr"]},
     }

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.settings import Settings, SettingsError, load_settings
+from app.storage.durable import make_folder
 
 DataDir = Annotated[
     Path | None,
@@ -32,7 +33,7 @@ def settings_for(data: Path | None) -> Settings:
     """The settings, with another data folder if one is given; the folder is made, for its owner only. SettingsError if that fails."""
     settings = load_settings(storage={"data_dir": data}) if data is not None else load_settings()
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(settings.data_dir)
         tempfile.TemporaryFile(dir=settings.data_dir).close()
     except OSError as error:
         sentence = f"The data folder {settings.data_dir} cannot be made or written to ({error.strerror})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,10 @@ from app.cli.logs import log_config
 from app.cli.options import DataDir, settings_for
 from app.index import migrate
 from app.settings import Settings, SettingsError, refuse_unsafe, variable
+
+FILES = 65_536
+WORKER_SECONDS = 60
+"""How long a worker may be silent before it is taken for dead: starting on a busy machine takes longer than uvicorn's own five seconds."""
 
 GREETING = """\
 Radiolucent {version}
@@ -51,21 +56,34 @@ def command(
     settings = settings_for(None)
     refuse_unsafe(settings)
     refuse_taken(settings.http.host, settings.http.port)
+    allow_files()
     migrate(settings.database_url)
     typer.echo(greeting(settings))
     uvicorn.run(
         "app.main:create_app",
         factory=True,
-        http="app.cli.connections:BoundedHttp",
+        http="app.cli.connections:GuardedHttp",
+        ws="none",
+        timeout_keep_alive=settings.connections.idle_seconds,
         host=settings.http.host,
         port=settings.http.port,
         workers=settings.http.workers,
+        timeout_worker_healthcheck=WORKER_SECONDS,
         access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
         server_header=False,
         proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
         log_config=log_config(settings.log),
         log_level=settings.log.level,
     )
+
+
+def allow_files() -> None:
+    """As many open files as this user may have: the usual soft limit of 1024 is less than connections and what they read come to."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - Unix only
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if most == resource.RLIM_INFINITY else min(most, FILES), most))
 
 
 def refuse_taken(host: str, port: int) -> None:

@@ -11,19 +11,20 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from app.settings import ENV_FILE, FILE_SUFFIX, Group, Settings, variable
+from app.settings import ENV_FILE, Settings, variable
+from app.settings.groups import FILE_SUFFIX, Group
 
 WIDTH = 100
 
 ENV_HEAD = f"""\
 # Every setting of Radiolucent with its default. Copy to .env and take the # away from what you change.
-# Drawn from app/settings.py by `make docs`. A secret can come from a file: add {FILE_SUFFIX} to its name and give the file's path.
+# Drawn from app/settings/ by `make docs`. A secret can come from a file: add {FILE_SUFFIX} to its name and give the file's path.
 """
 
 MARKDOWN_HEAD = f"""\
 # Configuration
 
-Drawn from `app/settings.py` by `make docs`; do not edit.
+Drawn from `app/settings/` by `make docs`; do not edit.
 
 Each setting is an environment variable, or a line of the same form in a file `.env` in the working folder (`{ENV_FILE}` names
 another file). What stands on the command line wins, then the environment, then `.env`. Lists are written with commas or as JSON. Any
@@ -98,7 +99,7 @@ def _kind(annotation: Any) -> str:
         return "list"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{member.value}`" for member in annotation)
-    names = {"int": "number", "str": "text", "bool": "`true` or `false`", "Path": "path", "SecretStr": "secret text"}
+    names = {"int": "number", "float": "number", "str": "text", "bool": "`true` or `false`", "Path": "path", "SecretStr": "secret text"}
     return names[annotation.__name__]
 
 

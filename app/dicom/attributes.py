@@ -138,15 +138,15 @@ KEYS_OF: dict[Level, tuple[Key, ...]] = {level: tuple(key for key in KEYS if key
 PATIENT_TAGS = frozenset(map(tag, modules.PATIENT.split()))
 """Tags of the Patient module: among those of a study, the ones that say who it is (PS3.3 C.7.1)."""
 
-_STUDY_TAGS = frozenset(map(tag, (modules.PATIENT + modules.STUDY).split()))
-_SERIES_TAGS = frozenset(map(tag, (modules.SERIES + modules.EQUIPMENT).split()))
+STUDY_TAGS = frozenset(map(tag, (modules.PATIENT + modules.STUDY).split()))
+SERIES_TAGS = frozenset(map(tag, (modules.SERIES + modules.EQUIPMENT).split()))
 
 
 def level_of(hexadecimal: str) -> Level:
     """The level to which a tag (8 hex digits, uppercase) belongs; what no module of a patient, study or series names is the instance's."""
-    if hexadecimal in _STUDY_TAGS:
+    if hexadecimal in STUDY_TAGS:
         return Level.STUDY
-    return Level.SERIES if hexadecimal in _SERIES_TAGS else Level.INSTANCE
+    return Level.SERIES if hexadecimal in SERIES_TAGS else Level.INSTANCE
 
 
 def _tags(keywords: str) -> tuple[str, ...]:

@@ -113,8 +113,7 @@ def decode(raw: bytes, active: Repertoire, delimiters: re.Pattern[bytes] = STRIN
 
     High bytes where nothing is declared: UTF-8 if they are valid UTF-8, else Latin-1, because that is what such devices mean.
     """
-    extended = b"\x1b" in raw and not active.stand_alone and _ESCAPE.search(raw) is not None
-    if extended:
+    if b"\x1b" in raw and not active.stand_alone and _ESCAPE.search(raw) is not None:
         return _decode_extended(raw, active.codec, delimiters)
     if raw.isascii():
         return raw.decode("ascii")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from app.dicom import transfer_syntax as syntaxes
-from app.dicom.window import Window
+from app.dicom.window import WINDOW, Window
 from app.model import Uid
 
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\xff\x0a", b"\0\0\0\x0cJXL ", b"\0\0\0\x0cjP  ")
@@ -17,6 +17,7 @@ _LONGEST_START = 8
 _BORDER = re.compile(rb"\xff\xd9\0?(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
 _BORDER_LENGTH = 7
 _CHUNK = 1024 * 1024
+_TINY = 4096
 _MOST_CUTS = 1_000_000
 """Codestreams looked for in one fragment: a border is seven bytes, and each costs ten times as much memory."""
 
@@ -49,22 +50,29 @@ def transfer_syntax(head: bytes) -> Uid | None:
 
 def starts(window: Window, fragments: list[tuple[int, int]]) -> list[int]:
     """The indexes of the fragments (offset, length) with which a codestream begins."""
-    return [at for at, (offset, length) in enumerate(fragments) if is_start(_head(window, offset, length))]
+    ahead = _ahead(fragments)
+    return [at for at, (offset, length) in enumerate(fragments) if is_start(_head(window, offset, length, ahead))]
 
 
 def ends(window: Window, fragments: list[tuple[int, int]]) -> list[int]:
     """The indexes of the fragments (offset, length) with which a codestream ends, one byte of padding allowed."""
-    return [at for at, (offset, length) in enumerate(fragments) if length >= 3 and b"\xff\xd9" in _tail(window, offset, length)]
+    ahead = _ahead(fragments)
+    return [at for at, (offset, length) in enumerate(fragments) if length >= 3 and b"\xff\xd9" in _tail(window, offset, length, ahead)]
 
 
-def _head(window: Window, offset: int, length: int) -> bytes:
+def _ahead(fragments: list[tuple[int, int]]) -> int:
+    """How much to read at a time: many tiny fragments are read together, large ones are stepped over."""
+    return 0 if not fragments or sum(fragments[-1]) - fragments[0][0] > _TINY * len(fragments) else WINDOW
+
+
+def _head(window: Window, offset: int, length: int, ahead: int = 0) -> bytes:
     size = min(length, _LONGEST_START)
-    at = window.seek(offset, size, size)
+    at = window.seek(offset, size, max(size, ahead))
     return window.data[at : at + size]
 
 
-def _tail(window: Window, offset: int, length: int) -> bytes:
-    at = window.seek(offset + length - 3, 3, 3)
+def _tail(window: Window, offset: int, length: int, ahead: int) -> bytes:
+    at = window.seek(offset + length - 3, 3, max(3, ahead))
     tail = window.data[at : at + 3]
     return tail if tail[2] in (0, 0xD9) else b""
 

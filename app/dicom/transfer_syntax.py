@@ -58,6 +58,14 @@ class TransferSyntax:
         """Whether the bytes of an object must change before it goes out: deflated or big endian, if only in its pixels."""
         return self.deflated or not self.little or self.uid == GE_IMPLICIT_BE
 
+    @property
+    def lossless(self) -> bool:
+        """Whether frames are surely what they were before compression: not where a syntax allows both."""
+        return not self.lossy and self.uid not in _EITHER
+
+
+_EITHER = {JPEG_LS_NEAR_LOSSLESS, JPEG_2000, Uid("1.2.840.10008.1.2.4.93"), JPEG_XL_JPEG_RECOMPRESSION, JPEG_XL, HTJ2K}
+
 
 def _frames(suffix: str, name: str, media_type: str, *, lossy: bool = False) -> TransferSyntax:
     return TransferSyntax(Uid(f"1.2.840.10008.1.2.{suffix}"), name, encapsulated=True, lossy=lossy, media_type=media_type)
@@ -141,6 +149,11 @@ _TABLE = {
         _frames("8.1", "Deflated Image Frame Compression", _OCTETS),
     )
 }
+
+
+def known() -> tuple[TransferSyntax, ...]:
+    """Every syntax of the table, in its order."""
+    return tuple(_TABLE.values())
 
 
 def is_known(uid: str) -> bool:

@@ -32,6 +32,8 @@ Bounds = tuple[str, str]
 
 def text(value: Any) -> str:
     """Text without surrounding spaces and without what no database can hold, at most LENGTH characters; "" if there is none."""
+    if isinstance(value, str) and len(value) <= LENGTH and value.isascii() and "\0" not in value:
+        return value.strip()
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write very long integers

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from app.dicomweb.transactions import PATH_PARAMETERS, QUERY_PARAMETERS, Transaction
+from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS
+from app.dicomweb.transactions import Transaction
 from app.model import JsonObject
 
 NAMESPACE = "http://wadl.dev.java.net/2009/02"

@@ -22,8 +22,8 @@ _SPECIFIC_CHARACTER_SET = 0x00080005
 _ENCAPSULATED_DOCUMENT = 0x00420011
 _MIME_TYPE_OF_ENCAPSULATED_DOCUMENT = 0x00420012
 _DATA_SET_TRAILING_PADDING = 0xFFFCFFFC
-_FILE_META = 0x0002
-_ITEMS = 0xFFFE
+_LEFT_OUT = frozenset({0x0002, 0xFFFE})
+"""Groups of File Meta Information and of items."""
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
 _PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _LOOKUP_TABLES = frozenset({0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223, 0x00283006})
@@ -100,20 +100,28 @@ def _data_set(run: _Run, dataset: DataSet, path: str, inherited: Repertoire) -> 
     elements, ascending = _distinct(dataset.elements)
     active = _repertoire(run, elements, inherited)
     encoded: JsonObject = {}
+    window, little = run.window, dataset.little
     for element in elements:
-        tag = element.tag
+        tag, vr, length = element.tag, element.vr, element.length
         group = tag >> 16
-        if not tag & 0xFFFF or group in (_FILE_META, _ITEMS) or tag == _DATA_SET_TRAILING_PADDING:
+        if not tag & 0xFFFF or group in _LEFT_OUT or tag == _DATA_SET_TRAILING_PADDING:
             continue
         key = f"{tag:08X}"
         if element.items is not None:
             encoded[key] = _sequence(run, element.items, path + key, active)
-        elif element.vr not in CONVERTERS or element.fragments is not None or (tag in _PIXEL_DATA and not path):
+        elif vr not in CONVERTERS or element.fragments is not None or (tag in _PIXEL_DATA and not path):
             encoded[key] = _binary(run, dataset, element, path + key, top=not path)
-        elif element.length > INLINE_TEXT or run.room < element.length:
+        elif not length:
+            encoded[key] = {"vr": vr}
+        elif length > INLINE_TEXT or run.room < length:
             encoded[key] = _long(run, dataset, element, path + key, active)
         else:
-            encoded[key] = _value(run, dataset, element, path + key, active)
+            raw = window.data[at : at + length] if 0 <= (at := element.start - window.base) <= len(window.data) - length else None
+            values, sound = CONVERTERS[vr](raw or window.take(element.start, length), little or element.stored_vr == "UN", active)
+            run.room -= length + INLINE_TINY * len(values)
+            if not sound:
+                run.invalid.append(path + key)
+            encoded[key] = {"vr": vr, "Value": values} if values else {"vr": vr}
     return encoded if ascending else dict(sorted(encoded.items()))
 
 
@@ -149,8 +157,6 @@ def _sequence(run: _Run, items: list[DataSet], path: str, active: Repertoire) ->
 
 def _value(run: _Run, dataset: DataSet, element: Element, path: str, active: Repertoire) -> JsonObject:
     vr, length = element.vr, element.length
-    if not length:
-        return {"vr": vr}
     # What was sent as UN is little endian whatever the transfer syntax (PS3.5 6.2.2).
     little = dataset.little or element.stored_vr == "UN"
     values, sound = CONVERTERS[vr](run.window.take(element.start, length), little, active)

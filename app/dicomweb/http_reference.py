@@ -7,7 +7,8 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from app.dicomweb.transactions import PATH_PARAMETERS, QUERY_PARAMETERS, Transaction
+from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS
+from app.dicomweb.transactions import Transaction
 from app.model import JsonObject
 
 POSTMAN_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -60,6 +61,8 @@ def example_path(row: Transaction) -> str:
     if row.service == "URI":
         required = ("requestType", "studyUID", "seriesUID", "objectUID", "contentType")
         return f"{path}?" + "&".join(f"{name}={QUERY_PARAMETERS[name].example}" for name in required)
+    if "after" in row.parameters:
+        return f"{path}?after={QUERY_PARAMETERS['after'].example}&limit=1"
     if "resource" in row.parameters:
         return f"{path}?resource={QUERY_PARAMETERS['resource'].example}"
     return path

@@ -23,6 +23,8 @@ Converter = Callable[[bytes, bool, Repertoire], Converted]
 _PADDING = " \0"
 _DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_DIGITS = re.compile(r"-?\d{1,15}", re.ASCII)
+"""Integers that any form of number holds as they are."""
 _SAFE_DIGITS = 15
 """Any decimal of up to 15 significant digits survives the way through an IEEE double."""
 _LONGEST_NUMBER = 64
@@ -34,12 +36,16 @@ def _strings(raw: bytes, _little: bool, active: Repertoire) -> Converted:
     text = decode(raw, active, STRINGS)
     if "\\" not in text:
         single = text.strip(_PADDING)
-        return _clean([single] if single else [])
+        if "\0" not in single:
+            return ([single] if single else []), True
+        return _clean([single])
     return _clean([part.strip(_PADDING) or None for part in text.split("\\")])
 
 
 def _codes(raw: bytes, little: bool, active: Repertoire) -> Converted:
     """VRs outside the reach of Specific Character Set: other characters are kept, but they are not sound."""
+    if raw.isascii() and b"\x1b" not in raw and b"\\" not in raw and "\0" not in (single := raw.decode("ascii").strip(_PADDING)):
+        return ([single] if single else []), True
     values, sound = _strings(raw, little, active)
     return values, sound and raw.isascii()
 
@@ -88,7 +94,9 @@ def _decimals(raw: bytes, little: bool, active: Repertoire) -> Converted:
     for at, value in enumerate(values):
         if value is None:
             continue
-        if len(value) > _LONGEST_NUMBER or _DECIMAL.fullmatch(value) is None:
+        if _DIGITS.fullmatch(value) is not None:
+            values[at] = int(value)
+        elif len(value) > _LONGEST_NUMBER or _DECIMAL.fullmatch(value) is None:
             sound = False
         else:
             values[at] = _decimal(value)

@@ -48,13 +48,15 @@ class Offer:
     """One representation that the server could send.
 
     `transfer_syntax` None means that the media type has none (JSON, PDF). `fallback` marks a form that the server cannot turn into its
-    media type's default syntax (lossy pixels, video): it then also answers a range that names no syntax (PS3.18 8.7.3).
+    media type's default syntax (lossy pixels, video): it then also answers a range that names no syntax (PS3.18 8.7.3). `rendered` marks a
+    Rendered Media Type, which knows no transfer syntax: a range that names one means something else (PS3.18 8.7.4).
     """
 
     media_type: str
     transfer_syntax: str | None = None
     packaging: Packaging = Packaging.MULTIPART
     fallback: bool = False
+    rendered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _rank(offers: Sequence[Offer], ranges: Sequence[MediaRange], source: str) ->
 
 
 def _fits(media_range: MediaRange, offer: Offer) -> bool:
-    if not _names(media_range, offer):
+    if not _names(media_range, offer) or (offer.rendered and media_range.transfer_syntax is not None):
         return False
     if media_range.transfer_syntax is not None or media_range.wildcard or offer.transfer_syntax is None:
         return _syntax_named(media_range, offer)

@@ -23,7 +23,7 @@ from app.dicomweb.terms import CLAUSE, WILDCARD_VRS, Match, Reading, Rule, read
 from app.errors import InvalidQuery, TooLarge
 from app.model import Level, Mark, Target
 
-__all__ = ["Match", "Order", "Query", "Rule", "decode", "next_cursor", "parse"]
+__all__ = ["Match", "Order", "Query", "Rule", "decode", "next_cursor", "parse", "path_of"]
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _KEYWORD = re.compile(r"[A-Z][A-Za-z0-9]{1,99}")
@@ -48,6 +48,7 @@ class Query:
     for `Warning: 299` that arose from parsing. `order` comes before the usual order; the answer begins behind the resource that stands at
     `after`, up to which `seen` were given before; `count` asks how many match in all. `by_patient` asks for the patients of the studies
     that match. `site` are the keys beyond the standard ones that the query was read with.
+    An answer ends before its limit once its matches take more than `room` bytes.
     """
 
     level: Level
@@ -61,6 +62,7 @@ class Query:
     order: tuple[Order, ...] = ()
     after: tuple[Mark, ...] = ()
     seen: int = 0
+    room: int | None = None
     count: bool = False
     by_patient: bool = False
     site: SiteKeys = NO_SITE_KEYS
@@ -173,7 +175,7 @@ def _order(draft: _Draft) -> tuple[Order, ...]:
 
 
 def _key(draft: _Draft, name: str) -> Key | None:
-    path = _path(name)
+    path = path_of(name)
     return draft.site.get(_linked(draft, path)) if path else None
 
 
@@ -189,14 +191,14 @@ def _zoned(draft: _Draft, matches: Sequence[Match], offset: int) -> tuple[Match,
 
 def _pair(name: str, value: str) -> tuple[str, str]:
     name = unquote(name, errors="strict")
-    path = _path(name)
+    path = path_of(name)
     # Of a private attribute the VR is not known here: text is likelier than a date-time with an unescaped offset.
     if path and path != _OFFSET and (vr_of(path[-1]) in WILDCARD_VRS or is_private(path[-1]) or is_creator(path[-1])):
         value = value.replace("+", " ")
     return name, unquote(value, errors="strict")
 
 
-def _path(name: str) -> Path | None:
+def path_of(name: str) -> Path | None:
     """The tags of a keyword, an 8-hex tag or a dotted chain of them; None if a link of it is neither."""
     if len(name) > _DEPTH * 100:
         return None
@@ -212,7 +214,7 @@ def _tag(link: str) -> str | None:
 
 
 def _read_attribute(draft: _Draft, name: str, value: str) -> None:
-    path = _path(name)
+    path = path_of(name)
     if path is None:
         if len(name) <= _DEPTH * 100 and all(_KEYWORD.fullmatch(link) or _TAG.fullmatch(link) for link in name.split(".")):
             raise InvalidQuery(f"{_shown(name)} is no attribute of PS3.6", clause=CLAUSE)
@@ -238,7 +240,7 @@ def _linked(draft: _Draft, path: Path) -> Path:
 
 def _warn_of_creators(draft: _Draft) -> None:
     used = {creator_tag(path[0]) for path in draft.attributes if is_private(path[0])}
-    used |= {creator_tag(path[0]) for path in map(_path, draft.fields) if path and is_private(path[0])}
+    used |= {creator_tag(path[0]) for path in map(path_of, draft.fields) if path and is_private(path[0])}
     for name, value in draft.creators.items():
         if name not in used:
             _include(draft, (name,))
@@ -269,7 +271,7 @@ def _read_include(draft: _Draft, _name: str, value: str) -> None:
 
 def _resolve_fields(draft: _Draft) -> None:
     for name in draft.fields:
-        path = _path(name)
+        path = path_of(name)
         if path is None:
             draft.warnings[f"The includefield {_shown(name)} is not known and was ignored."] = None
         else:

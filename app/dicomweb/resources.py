@@ -15,7 +15,11 @@ STUDIES = "/studies"
 STUDY = "/studies/{study}"
 SERIES = "/studies/{study}/series/{series}"
 INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
-"""The URI templates (RFC 6570) of the Studies, Study, Series and Instance resources, relative to the base."""
+FRAMES = INSTANCE + "/frames/{frames}"
+"""The URI templates (RFC 6570) of the Studies, Study, Series, Instance and Frames resources, relative to the base."""
+
+RENDERED_MPR, RENDERED_3D = "renderedMPR", "rendered3D"
+"""The last segment of volume resources (PS3.18 10.4.1.1.7, 10.4.1.1.8). The standard's own examples spell it in lower case as well."""
 
 MAX_BULKDATA_PATH = 4096
 """Characters of a bulkdata path: far beyond the deepest nesting that is stored."""

@@ -35,6 +35,10 @@ _NORMAL: dict[Kind, Callable[[Any], Column]] = {
     Kind.INTEGER: values.integer,
     Kind.DECIMAL: values.decimal,
 }
+_COLUMNS = {
+    level: [(key.column, key.path[0], _NORMAL.get(key.kind)) for key in KEYS_OF[level] if key.column is not None] for level in Level
+}
+"""For each level: column, tag, and how the normal form is made; None for date-times, which need the offset as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,14 @@ class IndexedValue:
 def columns(level: Level, attributes: JsonObject) -> dict[str, Column]:
     """The normal form of the first value for each column of `attributes.KEYS` at this level; None where there is no value or no form."""
     offset = utc_offset(attributes)
-    return {key.column: _first(key, attributes, offset) for key in KEYS_OF[level] if key.column is not None}
+    found: dict[str, Column] = dict.fromkeys(name for name, _, _ in _COLUMNS[level])
+    for name, first, normal in _COLUMNS[level]:
+        if first in attributes:
+            value = next((value for value in stored_values(attributes[first]) if value is not None), None)
+            if value is not None:
+                form = values.instant(value, offset) if normal is None else normal(value)
+                found[name] = None if form == "" else form
+    return found
 
 
 def utc_offset(attributes: JsonObject) -> int | None:
@@ -80,19 +91,8 @@ def kept(kind: Kind, form: Column) -> str:
     return values.sortable(form) if kind in (Kind.INTEGER, Kind.DECIMAL) and isinstance(form, int | float) else str(form)
 
 
-def _first(key: Key, attributes: JsonObject, offset: int | None) -> Column:
-    for value in stored_values(attributes.get(key.path[0])):
-        if value is not None:
-            return _or_none(_normal(key, value, offset))
-    return None
-
-
 def _normal(key: Key, value: Any, offset: int | None) -> Column:
     return values.instant(value, offset) if key.kind is Kind.DATETIME else _NORMAL[key.kind](value)
-
-
-def _or_none(form: Column) -> Column:
-    return None if form == "" else form
 
 
 def _rows(key: Key, attributes: JsonObject) -> Iterator[IndexedValue]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, PATIENT_TAGS, REQUIRED, SHARED, level_of, tag, vr_of
+from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, PATIENT_TAGS, REQUIRED, SERIES_TAGS, SHARED, STUDY_TAGS, tag, vr_of
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, tags_of
 from app.dicomweb.query import Query
 from app.dicomweb.search_keys import IndexedValue, columns, indexed_values
@@ -36,10 +36,17 @@ __all__ = [
 _MARK = BASE_MARK.decode()
 _BULK_MARK = b'"BulkDataURI":"\\u0001'
 _BULK_BASE = b'"BulkDataURI":"' + BASE_MARK
+_as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_sorted_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, sort_keys=True).encode
 _CHARACTER_SET, _AVAILABILITY, _RETRIEVE_URL = tag("SpecificCharacterSet"), tag("InstanceAvailability"), tag("RetrieveURL")
+_OWN_MARK = f'"{_RETRIEVE_URL}":{{"vr":"UR","Value":["\\u0001'.encode()
+_OWN_BASE = _OWN_MARK.replace(b"\\u0001", BASE_MARK)
 _STUDY_UID, _SERIES_UID = tag("StudyInstanceUID"), tag("SeriesInstanceUID")
 _VRS = {name: vr_of(name) for level in Level for name in REQUIRED[level]}
 _READY = {level: frozenset(REQUIRED[level] + ALWAYS[level]) for level in Level}
+_EMPTY: dict[Level, JsonObject] = {level: {name: {"vr": _VRS[name]} for name in REQUIRED[level]} for level in Level}
+_UTF_8: JsonObject = {"vr": "CS", "Value": ["ISO_IR 192"]}
+_ONLINE: JsonObject = {"vr": "CS", "Value": ["ONLINE"]}
 _PATIENT_REQUIRED = tuple(map(tag, ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")))
 _PATIENT = (*_PATIENT_REQUIRED, tag("IssuerOfPatientID"))
 _PATIENT_COUNTS = tuple(map(tag, ("NumberOfPatientRelatedStudies", "NumberOfPatientRelatedSeries", "NumberOfPatientRelatedInstances")))
@@ -78,21 +85,25 @@ def split(obj: JsonObject, site: SiteKeys = NO_SITE_KEYS) -> tuple[JsonObject, J
     Study and series are without bulkdata, nested or not, for it belongs to one instance. The instance's part holds only what searches
     match or always return: everything else stands in its Metadata. What the site has made a key stands at the level of that key as well.
     """
-    parts: dict[Level, JsonObject] = {level: {} for level in Level}
+    study: JsonObject = {}
+    series: JsonObject = {}
+    instance: JsonObject = {}
     for name, element in obj.items():
-        level = level_of(name)
-        if level is not Level.INSTANCE:
-            _take(parts[level], name, element)
+        if name in STUDY_TAGS:
+            _take(study, name, element)
+        elif name in SERIES_TAGS:
+            _take(series, name, element)
         elif name in _SEARCHED_IN_INSTANCE:
-            parts[level][name] = element
+            instance[name] = element
     for name in SHARED:
         if name in obj:
-            parts[Level.STUDY][name] = parts[Level.SERIES][name] = obj[name]
+            study[name] = series[name] = obj[name]
+    parts = {Level.STUDY: study, Level.SERIES: series, Level.INSTANCE: instance}
     for key in site.keys:
         for name in tags_of(key.path[0], obj):
             if name in obj:
                 _take(parts[key.level], name, obj[name])
-    return parts[Level.STUDY], parts[Level.SERIES], parts[Level.INSTANCE]
+    return study, series, instance
 
 
 def merge(old: JsonObject, new: JsonObject, *, overwrite: bool) -> JsonObject:
@@ -135,12 +146,13 @@ def ready(level: Level, attributes: JsonObject, *, computed: JsonObject, retriev
     Required attributes stand in it even if they are empty, conditional ones if they have a value. `retrieve_uri` is relative to the base
     URL (`/studies/1.2`). The text is UTF-8 whatever the stored objects are written in, and says so in (0008,0005).
     """
-    found: JsonObject = {name: {"vr": _VRS[name]} for name in REQUIRED[level]}
-    for name, element in (attributes | computed).items():
-        if name in _READY[level] and not _is_empty(element):
+    found = _EMPTY[level].copy()
+    for name in _READY[level]:
+        element = computed.get(name) or attributes.get(name)
+        if element is not None and not _is_empty(element):
             found[name] = element
-    found[_CHARACTER_SET] = _element("CS", ["ISO_IR 192"])
-    found[_AVAILABILITY] = _element("CS", ["ONLINE"])
+    found[_CHARACTER_SET] = _UTF_8
+    found[_AVAILABILITY] = _ONLINE
     found[_RETRIEVE_URL] = _element("UR", [_MARK + retrieve_uri])
     return _text(found)
 
@@ -183,7 +195,7 @@ def patient(query: Query, attributes: JsonObject, *, studies: int, series: int, 
     found |= known if query.include_all else _pick(known, tree)
     found |= {name: known[name] for name in _PATIENT if not _is_empty(known.get(name, {}))}
     counts = zip(_PATIENT_COUNTS, (studies, series, instances), strict=True)
-    return _text(found | {_CHARACTER_SET: _element("CS", ["ISO_IR 192"])} | {name: _element("IS", [number]) for name, number in counts})
+    return _text(found | {_CHARACTER_SET: _UTF_8} | {name: _element("IS", [number]) for name, number in counts})
 
 
 def _whole(query: Query) -> frozenset[Level]:
@@ -247,9 +259,10 @@ def _without_bulk(element: Any) -> Any:
 
 
 def _is_empty(element: Any) -> bool:
-    if _is_bulk(element):
-        return False
-    return all(value in (None, "", {}) for value in element.get("Value") or ())
+    for value in element.get("Value") or ():
+        if value not in (None, "", {}):
+            return False
+    return not _is_bulk(element)
 
 
 def _element(vr: str, values: list[Any]) -> JsonObject:
@@ -257,12 +270,16 @@ def _element(vr: str, values: list[Any]) -> JsonObject:
 
 
 def _text(obj: JsonObject) -> bytes:
+    text = _sorted_text(obj).encode("utf-8", "replace")
+    # The mark of the address that we wrote ourselves; if it stands nowhere else, there is no need to look at each member.
+    if _RETRIEVE_URL in obj and text.count(b"\\u0001") == 1 and _OWN_MARK in text:
+        return text.replace(_OWN_MARK, _OWN_BASE)
     return b"{" + b",".join(_member(name, obj[name]) for name in sorted(obj)) + b"}"
 
 
 def _member(name: str, element: Any) -> bytes:
     """One member, where the mark stands as its raw byte only in URIs that this server wrote; in any other value it stays escaped."""
-    text = json.dumps(element, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    text = _as_text(element).encode("utf-8", "replace")
     if b"\\u0001" in text:
         text = text.replace(_BULK_MARK, _BULK_BASE)
         if name == _RETRIEVE_URL:

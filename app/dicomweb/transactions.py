@@ -2,7 +2,7 @@
 
 The routers, the Capabilities Description, the OpenAPI document, the HTTP reference and the conformance statement are all drawn from these
 rows, and the tests read them. Must not know how a transaction is done. Paths are relative to the base URL; `{frames}` and the like are
-described in PATH_PARAMETERS.
+described in `parameters`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from app.dicomweb.media_types import DICOM as ONE_PART10
 from app.dicomweb.media_types import DICOM_JSON, ZIP
 from app.dicomweb.media_types import DICOM_XML as ONE_DICOM_XML
 from app.dicomweb.media_types import OCTET_STREAM as ONE_OCTETS
-from app.dicomweb.resources import INSTANCE, SERIES, STUDY
+from app.dicomweb.parameters import CHANGES, RENDERING, SEARCH_PARAMETERS, THUMBNAIL, URI, VOLUME
+from app.dicomweb.rendering import IMAGES
+from app.dicomweb.resources import FRAMES, INSTANCE, RENDERED_3D, RENDERED_MPR, SERIES, STUDY
 
 DICOM_XML = 'multipart/related; type="application/dicom+xml"'
 JSON_AND_BULKDATA = 'multipart/related; type="application/dicom+json"'
@@ -21,16 +23,16 @@ NDJSON = "application/x-ndjson"
 PART10 = 'multipart/related; type="application/dicom"'
 OCTETS = 'multipart/related; type="application/octet-stream"'
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 WADL = "application/vnd.sun.wadl+xml"
 BYTE_RANGES = "multipart/byteranges"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A part of the path or of the query: what it means, and an example value."""
-
-    meaning: str
-    example: str
+FRAME_TYPES = ("image/jpeg", "image/dicom-rle", "image/jls", "image/jp2", "image/jphc", "image/jxl")
+"""What a frame can be sent as beside octets, stored or transcoded (PS3.18 Table 8.7.3-5)."""
+FRAME_PARTS = tuple(f'multipart/related; type="{kind}"' for kind in FRAME_TYPES)
+STREAMS = ("video/mp4", "video/mpeg", "video/H265", "application/pdf", "text/xml", "model/stl", "model/obj", "model/mtl")
+"""What is shown as it is stored: videos and encapsulated documents."""
+WRITTEN = ("text/html", "text/plain", "image/svg+xml")
+"""What is written of reports (beside `text/xml`) and of waveforms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +68,6 @@ class Transaction:
         return self.method, self.path
 
 
-PATH_PARAMETERS = {
-    "study": Parameter("Study Instance UID", "1.2.826.0.1.3680043.8.498.1"),
-    "series": Parameter("Series Instance UID", "1.2.826.0.1.3680043.8.498.1.1"),
-    "instance": Parameter("SOP Instance UID", "1.2.826.0.1.3680043.8.498.1.1.1"),
-    "frames": Parameter("Frame numbers from 1, separated by commas; the answer keeps their order", "1,3,2"),
-    "path": Parameter("Where the value stands: tag, item number from 1, tag …, as BulkDataURIs name it", "54000100/1/54001010"),
-}
-QUERY_PARAMETERS = {
-    "PatientName": Parameter("Match, like every keyword, 8-digit tag or dotted path: a value, `*` and `?`, a range for dates", "doe*"),
-    "StudyDate": Parameter("A day, or a range with a hyphen", "20240101-20241231"),
-    "ModalitiesInStudy": Parameter("Studies in which any series has this modality", "CT"),
-    "includefield": Parameter("Further attributes to return: keywords or tags with commas, or `all`", "StudyDescription"),
-    "fuzzymatching": Parameter("`true`: names match by the beginnings of their words", "true"),
-    "emptyvaluematching": Parameter('`true`: the value `""` matches what is absent or empty', "true"),
-    "multiplevaluematching": Parameter("`true`: `A\\B` matches what has both values", "true"),
-    "limit": Parameter("At most so many matches", "100"),
-    "offset": Parameter("Leave out so many matches first", "0"),
-    "orderby": Parameter("Extension: search keys to order by, `-` for descending; what has no value comes last", "PatientName,-StudyDate"),
-    "count": Parameter("Extension: `true` tells in `X-Total-Count` how many match in all", "true"),
-    "cursor": Parameter("Extension: goes on where an answer ended; taken from the URL in its `Link` header, rel=next", "b3BhcXVl"),
-    "accept": Parameter("Acceptable media types, before those of the Accept header", "application/dicom+json"),
-}
-SEARCH_PARAMETERS = tuple(name for name in QUERY_PARAMETERS)
-URI_PARAMETERS = {
-    "requestType": Parameter("Always `WADO`", "WADO"),
-    "studyUID": Parameter("Study Instance UID", PATH_PARAMETERS["study"].example),
-    "seriesUID": Parameter("Series Instance UID", PATH_PARAMETERS["series"].example),
-    "objectUID": Parameter("SOP Instance UID", PATH_PARAMETERS["instance"].example),
-    "contentType": Parameter("`application/dicom`; rendered media types: 501", "application/dicom"),
-    "transferSyntax": Parameter("One UID, or `*` for the file as stored; without it Explicit VR Little Endian", "*"),
-    "anonymize": Parameter("`yes`: 501, for a file that cannot be de-identified is not sent at all", "yes"),
-}
-NEGOTIATION_PARAMETERS = {
-    "resource": Parameter("The resource to ask for, below the base URL", f"/studies/{PATH_PARAMETERS['study'].example}/metadata"),
-}
-QUERY_PARAMETERS |= URI_PARAMETERS | NEGOTIATION_PARAMETERS
-
 ERRORS = {
     304: "The copy you have is current",
     400: "The request breaks the grammar of PS3.18; the problem document says where",
@@ -112,8 +77,10 @@ ERRORS = {
     413: "Beyond one of the limits",
     415: "The body is of a media type that is not taken",
     416: "The range lies outside of the resource",
+    422: "There is nothing to show, or the pixel data cannot be decoded",
     501: "A resource of the standard that this version does not have",
     503: "A backend does not answer; try again after Retry-After",
+    507: "A disk or a quota is full; what is stored can still be read",
 }
 
 
@@ -121,12 +88,13 @@ RANGE = Answer(206, "The range of a single part that was asked for", (ONE_OCTETS
 
 
 def _uri_service(path: str) -> Transaction:
+    shown = (ONE_PART10, *IMAGES, *STREAMS, *WRITTEN)
     answers = (
-        Answer(200, "The instance as a Part 10 file", (ONE_PART10,)),
-        Answer(206, "The range that was asked for", (ONE_PART10, BYTE_RANGES)),
+        Answer(200, "The instance as a Part 10 file; as a picture or a text; a video or a document as it is", shown),
+        Answer(206, "The range of a file, a video or a document that was asked for", (ONE_PART10, *STREAMS, BYTE_RANGES)),
     )
-    errors = (304, 400, 404, 406, 410, 416, 501, 503)
-    return Transaction("GET", path, "Retrieve an instance by the URI service", "9.4", "URI", answers, errors, tuple(URI_PARAMETERS))
+    errors = (304, 400, 404, 406, 410, 413, 416, 422, 501, 503)
+    return Transaction("GET", path, "Retrieve an instance by the URI service", "9.4, 9.5", "URI", answers, errors, URI)
 
 
 def _search(path: str, what: str) -> Transaction:
@@ -142,7 +110,7 @@ def _patients() -> Transaction:
 
 def _retrieve(path: str, what: str, *media_types: str) -> Transaction:
     some = Answer(206, "Some instances have no acceptable form", (PART10, ZIP, OCTETS))
-    errors: tuple[int, ...] = (304, 400, 404, 406, 410, 413, 503)
+    errors: tuple[int, ...] = (304, 400, 404, 406, 410, 413, 422, 503)
     if path == INSTANCE:
         some, errors = Answer(206, "The range of a single part that was asked for", (ONE_PART10, BYTE_RANGES)), (*errors, 416)
     answers = (Answer(200, f"{what} as Part 10 files; as octets, its bulkdata", (*media_types, ZIP, OCTETS)), some)
@@ -164,7 +132,7 @@ def _store(path: str, where: str) -> Transaction:
         Answer(409, "None is stored; the report tells why", report),
     )
     body = (PART10, ONE_PART10, JSON_AND_BULKDATA, DICOM_XML, DICOM_JSON, ONE_DICOM_XML, ZIP)
-    errors = (400, 406, 413, 415, 503)
+    errors = (400, 406, 413, 415, 503, 507)
     return Transaction("POST", path, f"Store instances {where}", "10.5", "Store", answers, errors, ("accept",), body)
 
 
@@ -176,19 +144,52 @@ def _delete(path: str, what: str) -> Transaction:
 def _bulkdata(path: str, what: str, kind: str) -> Transaction:
     parts = "One part for each value, and for each frame of pixel data that are compressed or have several"
     answers = (
-        Answer(200, f"{parts}; single for a resource of one value", (OCTETS, ONE_OCTETS, ZIP)),
+        Answer(200, f"{parts}; single for a resource of one value", (OCTETS, ONE_OCTETS, ZIP, *FRAME_PARTS, *FRAME_TYPES)),
         Answer(
             206,
             "Some instances have values without an acceptable form; or the range of a single part",
-            (OCTETS, ONE_OCTETS, ZIP, BYTE_RANGES),
+            (OCTETS, ONE_OCTETS, ZIP, *FRAME_PARTS, *FRAME_TYPES, BYTE_RANGES),
         ),
     )
-    errors = (304, 400, 404, 406, 410, 413, 416, 503)
+    errors = (304, 400, 404, 406, 410, 413, 416, 422, 503)
     return Transaction("GET", f"{path}/{kind}", f"Retrieve the {kind} of {what}", "10.4", "Retrieve", answers, errors, ("accept",))
 
 
-def _absent(path: str, what: str, clause: str = "10.4") -> Transaction:
-    return Transaction("GET", path, f"Retrieve {what}", clause, "Retrieve", errors=(501,), missing="501")
+def _rendered(path: str, what: str, *bare: str) -> Transaction:
+    kinds = IMAGES if path.endswith("{frames}") else (*IMAGES, *WRITTEN)
+    parts = tuple(f'multipart/related; type="{kind}"' for kind in kinds)
+    some = "Some instances cannot be shown in an acceptable form" + (
+        "; or the range of a video or a document" if STREAMS[0] in bare else ""
+    )
+    answers = (
+        Answer(
+            200,
+            f"{what[0].upper()}{what[1:]} as pictures, charts, texts; videos and documents as they are",
+            (*parts, *bare),
+        ),
+        Answer(206, some, (*parts, *bare)),
+    )
+    errors = (304, 400, 404, 406, 410, 413, 422, 503) if STREAMS[0] not in bare else (304, 400, 404, 406, 410, 413, 416, 422, 503)
+    return Transaction("GET", f"{path}/rendered", f"Retrieve {what} rendered", "10.4", "Rendered", answers, errors, RENDERING)
+
+
+def _thumbnail(path: str, what: str) -> Transaction:
+    answers = (Answer(200, "One picture, at most 256 pixels wide and high unless a viewport says otherwise, never enlarged", IMAGES),)
+    errors = (304, 400, 404, 406, 410, 413, 422, 503)
+    return Transaction("GET", f"{path}/thumbnail", f"Retrieve a thumbnail of {what}", "10.4", "Rendered", answers, errors, THUMBNAIL)
+
+
+def _volume(path: str, what: str, name: str) -> Transaction:
+    mpr = name == RENDERED_MPR
+    made = "Multi-planar reconstruction" if mpr else "Projection or volume rendering"
+    parts = tuple(f'multipart/related; type="{kind}"' for kind in IMAGES)
+    metadata = (DICOM_JSON, DICOM_XML, ONE_DICOM_XML)
+    answers = (Answer(200, f"{made} of the volume that {what} holds: one picture, or an animation", (*IMAGES, *parts, *metadata)),)
+    clause = "10.4.1.1.7" if mpr else "10.4.1.1.8"
+    errors = (304, 400, 404, 406, 410, 413, 422, 501, 503)
+    remark = f"also spelled {name.lower()}, as in the examples of PS3.18 B.33"
+    summary = f"Retrieve {what} as {'a multi-planar reconstruction' if mpr else 'a 3D view'} of its volume"
+    return Transaction("GET", f"{path}/{name}", summary, clause, "Rendered", answers, errors, VOLUME, remark=remark)
 
 
 TRANSACTIONS: tuple[Transaction, ...] = (
@@ -209,14 +210,17 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     _metadata(INSTANCE, "an instance"),
     Transaction(
         "GET",
-        INSTANCE + "/frames/{frames}",
+        FRAMES,
         "Retrieve frames",
         "10.4",
         "Retrieve",
-        (Answer(200, "One part for each frame, in the order asked for", (OCTETS, ONE_OCTETS)), RANGE),
-        (304, 400, 404, 406, 410, 416, 503),
+        (
+            Answer(200, "One part for each frame, in the order asked for", (OCTETS, ONE_OCTETS, *FRAME_PARTS, *FRAME_TYPES)),
+            Answer(206, "The range of a single part that was asked for", (ONE_OCTETS, *FRAME_TYPES, BYTE_RANGES)),
+        ),
+        (304, 400, 404, 406, 410, 413, 416, 422, 503),
         ("accept",),
-        remark="stored syntax, under its media type or as octets with its transfer-syntax parameter",
+        remark="as stored or transcoded, under the media type of the syntax or as octets with its transfer-syntax parameter",
     ),
     *(
         _bulkdata(place, what, kind)
@@ -230,7 +234,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "10.4",
         "Retrieve",
         (Answer(200, "The value's bytes, little endian; a document under its own media type", (ONE_OCTETS, OCTETS)), RANGE),
-        (304, 400, 404, 406, 410, 416, 503),
+        (304, 400, 404, 406, 410, 413, 416, 422, 503),
         ("accept",),
     ),
     _uri_service(""),
@@ -259,13 +263,41 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         ("resource", "accept"),
         remark="an extension: not in PS3.18",
     ),
-    *(
-        _absent(place + resource, f"{resource[1:]} of {what}")
-        for place, what in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"))
-        for resource in ("/rendered", "/thumbnail", "/renderedMPR", "/rendered3D")
+    Transaction(
+        "GET",
+        "/changes",
+        "Follow what is stored, updated and deleted",
+        "",
+        "Changes",
+        (Answer(200, "The changes after a sequence, oldest first; as events, also those to come", (JSON, NDJSON, EVENT_STREAM)),),
+        (400, 406, 413, 503),
+        CHANGES,
+        remark="an extension: not in PS3.18",
     ),
-    _absent(INSTANCE + "/frames/{frames}/rendered", "rendered frames"),
-    _absent(INSTANCE + "/frames/{frames}/thumbnail", "a thumbnail of frames"),
+    Transaction(
+        "GET",
+        "/changes/latest",
+        "Find the newest change",
+        "",
+        "Changes",
+        (Answer(200, "The newest change alone, or none: where to begin to follow", (JSON, NDJSON)),),
+        (400, 406, 413, 503),
+        tuple(name for name in CHANGES if name not in ("after", "limit", "wait")),
+        remark="an extension: not in PS3.18",
+    ),
+    _rendered(STUDY, "a study"),
+    _rendered(SERIES, "a series"),
+    _rendered(INSTANCE, "an instance", *IMAGES, *STREAMS, *WRITTEN),
+    _rendered(FRAMES, "frames", *IMAGES),
+    _thumbnail(STUDY, "a study"),
+    _thumbnail(SERIES, "a series"),
+    _thumbnail(INSTANCE, "an instance"),
+    _thumbnail(FRAMES, "frames"),
+    *(
+        _volume(place, what, name)
+        for place, what in ((STUDY, "a study"), (SERIES, "a series"), (INSTANCE, "an instance"), (FRAMES, "frames"))
+        for name in (RENDERED_MPR, RENDERED_3D)
+    ),
 )
 """Below the base URL. A row that gains its answers loses its `missing`."""
 

@@ -10,8 +10,9 @@ from app.index import site_keys
 from app.index.database import Database
 from app.index.schema import migrate
 from app.index.sql_index import SqlIndex
+from app.index.sql_upkeep import SqlUpkeep
 
-__all__ = ["SqlIndex", "migrate", "open_index"]
+__all__ = ["SqlIndex", "SqlUpkeep", "migrate", "open_index"]
 
 
 def open_index(url: str, *, create: bool = True, now: Callable[[], float] = time.time, site: SiteKeys = NO_SITE_KEYS) -> SqlIndex:

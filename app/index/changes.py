@@ -1,30 +1,28 @@
-"""The change feed and the list of unused blobs: what is written beside every change of rows, and how it is read.
+"""The change feed: what is written beside every change of rows, and how it is read.
 
 A sequence that a reader has seen is never followed by a lower one: PostgreSQL's writers hand out sequences and commit one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, text
+from sqlalchemy import Connection, Row, Select, func, select
 
-from app.index.tables import CHANGE, UNUSED_BLOB
-from app.index.upsert import insert_new
+from app.feed import Interest
+from app.index import bulk, unused
+from app.index.tables import CHANGE
 from app.index.visibility import one_of, visible
 from app.model import Access, Change, ChangeKind, InstanceRecord, Target, Uid
-
-_ORDER_LOCK = 0x52414449
 
 
 def append(connection: Connection, changes: Sequence[tuple[ChangeKind, InstanceRecord]], now: float) -> None:
     """The last statement of a transaction: until it ends, no other one gets a sequence."""
     if not changes:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ORDER_LOCK})
-    connection.execute(insert(CHANGE), [_row(kind, record, now) for kind, record in changes])
+    unused.lock(connection)
+    bulk.insert_rows(connection, CHANGE, [_row(kind, record, now) for kind, record in changes])
 
 
 def _row(kind: ChangeKind, record: InstanceRecord, now: float) -> dict[str, object]:
@@ -38,15 +36,34 @@ def _row(kind: ChangeKind, record: InstanceRecord, now: float) -> dict[str, obje
     }
 
 
-def after(connection: Connection, sequence: int, limit: int, access: Access) -> list[Change]:
-    """At most `limit` visible changes above `sequence`, ascending."""
-    statement = (
-        select(CHANGE)
-        .where(CHANGE.c.sequence > sequence, visible(access, CHANGE.c.study_uid))
-        .order_by(CHANGE.c.sequence)
-        .limit(max(0, limit))
-    )
+def after(connection: Connection, sequence: int, limit: int, interest: Interest, upto: int | None, access: Access) -> list[Change]:
+    """At most `limit` visible changes of this interest above `sequence`, ascending; none above `upto`."""
+    statement = _of_interest(interest, access).where(CHANGE.c.sequence > sequence).order_by(CHANGE.c.sequence).limit(max(0, limit))
+    if upto is not None:
+        statement = statement.where(CHANGE.c.sequence <= upto)
     return [_change(row) for row in connection.execute(statement)]
+
+
+def latest(connection: Connection, interest: Interest, access: Access) -> Change | None:
+    """The visible change of this interest with the highest sequence."""
+    row = connection.execute(_of_interest(interest, access).order_by(CHANGE.c.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else _change(row)
+
+
+def newest(connection: Connection) -> int:
+    """The highest sequence of all, 0 if there is none."""
+    return connection.scalar(select(func.max(CHANGE.c.sequence))) or 0
+
+
+def _of_interest(interest: Interest, access: Access) -> Select[Any]:
+    terms = [visible(access, CHANGE.c.study_uid)]
+    if interest.kinds:
+        terms.append(one_of(CHANGE.c.kind, {kind.value for kind in interest.kinds}))
+    if interest.studies:
+        terms.append(one_of(CHANGE.c.study_uid, interest.studies))
+    if interest.since is not None:
+        terms.append(CHANGE.c.at >= interest.since)
+    return select(CHANGE).where(*terms)
 
 
 def last(connection: Connection, target: Target, access: Access) -> Change | None:
@@ -65,20 +82,3 @@ def newest_first(target: Target, access: Access) -> Select[Any]:
 def _change(row: Row[Any]) -> Change:
     target = Target(Uid(row.study_uid), Uid(row.series_uid), Uid(row.instance_uid))
     return Change(row.sequence, ChangeKind(row.kind), target, row.digest, row.at)
-
-
-def mark_unused(connection: Connection, keys: Iterable[str], now: float) -> None:
-    rows = [{"key": key, "since": now} for key in sorted(set(keys))]
-    if rows:
-        connection.execute(insert_new(connection, UNUSED_BLOB), rows)
-
-
-def forget_unused(connection: Connection, keys: Iterable[str]) -> None:
-    """For keys whose blobs are gone, and for keys that a row refers to again."""
-    wanted = set(keys)
-    if wanted:
-        connection.execute(delete(UNUSED_BLOB).where(one_of(UNUSED_BLOB.c.key, wanted)))
-
-
-def unused(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(UNUSED_BLOB.c.key).order_by(UNUSED_BLOB.c.since, UNUSED_BLOB.c.key)))

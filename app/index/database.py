@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +21,18 @@ from sqlalchemy import Connection, Engine, StaticPool, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from app.errors import Busy, Unavailable
+from app.errors import Busy, InsufficientStorage, Unavailable
 
 READERS = 8
 PATIENCE = 8.0
 """Seconds that anything waits for anything, by default: a caller has its 503 within ten."""
 
+_GRACE = 1.0
+"""Seconds beyond, for a database that gives up by itself."""
+
+_SECONDS_A_ROW = 0.02
 _ATTEMPTS = 6
+_DISK_FULL = "53100"
 _RETRIED = {"40001", "40P01"}
 _SQLITE_PRAGMAS = (
     "journal_mode=WAL",
@@ -38,6 +45,9 @@ _SQLITE_PRAGMAS = (
 
 T = TypeVar("T")
 
+_waiting = threading.local()
+"""`deadline` of the transaction that this thread runs."""
+
 
 class Raced(Exception):
     """Another transaction was quicker, and what this one read is no longer so: begin anew."""
@@ -49,11 +59,12 @@ class Database:
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         """`sqlite:///relative`, `sqlite:////absolute`, `sqlite://` (memory, for tests), `postgresql://...`. ValueError for others.
 
-        `patience` is how many seconds a transaction waits for its turn, for a lock or for an answer.
+        `patience` is how many seconds a transaction waits for its turn, for a lock or for an answer. `file` is the path of a SQLite file.
         """
         self._patience = patience
         self.url = parse(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.file = self.url.database if self.is_sqlite and self.url.database != ":memory:" else None
         self._in_memory = in_memory = self.is_sqlite and self.url.database in (None, "", ":memory:")
         writers = 1 if self.is_sqlite else 4
         self._writer = engine(self.url, writers, in_memory=in_memory, patience=patience)
@@ -65,11 +76,14 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """`work` on a connection that commits nothing: each of its statements sees a state of its own. Unavailable, Busy."""
-        return await self._run(self._reading, lambda: _attempt(self._reader.connect, work, self._patience))
+        return await self._run(self._reading, self._reader.connect, work, 0)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """`work` in one transaction, on stable storage when this returns; run anew, a few times, if it lost a race. Unavailable, Busy."""
-        return await self._run(self._writing, lambda: _attempt(self._writer.begin, work, self._patience))
+    async def write(self, work: Callable[[Connection], T], *, rows: int = 0) -> T:
+        """`work` in one transaction, on stable storage when this returns; run anew, a few times, if it lost a race. Unavailable, Busy.
+
+        `rows` says how much there is to do, and so how long it may take.
+        """
+        return await self._run(self._writing, self._writer.begin, work, rows * _SECONDS_A_ROW)
 
     async def close(self) -> None:
         """Waits for what is under way."""
@@ -90,15 +104,23 @@ class Database:
         self._reader.dispose()
         self._writer.dispose()
 
-    async def _run(self, gate: asyncio.Semaphore, work: Callable[[], T]) -> T:
+    async def _run(self, gate: asyncio.Semaphore, connect: Callable[[], Any], work: Callable[[Connection], T], more: float) -> T:
+        """One deadline for the wait for a turn, for locks and for answers: they do not add up."""
+        deadline = time.monotonic() + self._patience
         try:
             async with asyncio.timeout(self._patience):
                 await gate.acquire()
         except TimeoutError:
-            raise Busy("The database has more work than it can do just now; try again") from None
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            raise busy() from None
+        future = asyncio.get_running_loop().run_in_executor(self._threads, _attempt, connect, work, deadline)
         future.add_done_callback(lambda _: gate.release())
-        return await asyncio.shield(future)
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0) + _GRACE + more):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            # A database that was halted says nothing, not even that it is too late. Its thread waits on; the gate bounds how many do.
+            future.add_done_callback(_heard)
+            raise unavailable() from None
 
 
 def parse(url: str) -> URL:
@@ -157,11 +179,20 @@ def _prepare_sqlite(patience: float, connection: Any, _: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
+    deadline = getattr(_waiting, "deadline", None)
+    if deadline is not None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={max(int((deadline - time.monotonic()) * 1000), 1)}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _attempt(connect: Callable[[], Any], work: Callable[[Connection], T], patience: float) -> T:
-    deadline = time.monotonic() + patience
+def _heard(outcome: asyncio.Future[Any]) -> None:
+    """Nobody waits for this outcome any more; an error in it is no news."""
+    if not outcome.cancelled():
+        outcome.exception()
+
+
+def _attempt(connect: Callable[[], Any], work: Callable[[Connection], T], deadline: float) -> T:
+    _waiting.deadline = deadline
     for attempt in range(_ATTEMPTS):
         try:
             with connect() as connection:
@@ -170,18 +201,36 @@ def _attempt(connect: Callable[[], Any], work: Callable[[Connection], T], patien
             pass
         except DBAPIError as error:
             if not _passing(error):
-                raise unavailable() from error
+                raise named(error) from error
         except SQLAlchemyError as error:
             raise unavailable() from error
         if time.monotonic() > deadline:
             break
         time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # spreads rivals, guards nothing
-    raise Busy("The database has more work than it can do just now; try again")
+    raise busy()
 
 
 def _passing(error: DBAPIError) -> bool:
     """Whether the same work may well succeed at once: a lost race, a deadlock, or a connection that had died in the pool."""
     return isinstance(error, IntegrityError) or error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _RETRIED
+
+
+def named(error: DBAPIError) -> Unavailable:
+    """What a failed statement means to whoever runs the database."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+        return InsufficientStorage("The disk of the index database is full; space has to be made there before anything can be stored")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Busy("Another program has locked the index database; end it, or try again later")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return Unavailable("The index database may not be read or written by this service; its folder needs this service's user as owner")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return Unavailable("The index database is damaged; restore it from a backup, or make it anew with `radiolucent reindex`")
+    return unavailable()
+
+
+def busy() -> Busy:
+    return Busy("The database has more work than it can do just now; try again")
 
 
 def unavailable() -> Unavailable:

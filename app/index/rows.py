@@ -6,6 +6,8 @@ Normal forms come from `dicomweb.search_keys`, which bounds them and frees them 
 from __future__ import annotations
 
 import json
+import sqlite3
+import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +21,7 @@ from app.dicomweb.search_keys import utc_offset
 from app.dicomweb.search_results import columns, indexed_values, instance_computed, ready, split
 from app.index import documents
 from app.index.tables import LAST, OWN
-from app.model import Blob, InstanceRecord, JsonObject, Level, Target, Uid
+from app.model import Blob, Form, InstanceRecord, JsonObject, Level, Target, Uid
 
 Row = dict[str, Any]
 
@@ -129,7 +131,18 @@ def weight(document: Row) -> int:
     return sum(len(value) for value in document.values())
 
 
-def record(row: RowMapping) -> InstanceRecord:
+def record_as_far_as_legible(row: RowMapping | sqlite3.Row) -> InstanceRecord:
+    """As `record`; of a row whose documents are damaged, what identifies the instance and its blobs."""
+    try:
+        return record(row)
+    except (ValueError, struct.error, LookupError, TypeError, zlib.error):
+        form = Form(row["form_key"], Uid(row["transfer_syntax"]), 0, ())
+        identity = Uid(row["study_uid"]), Uid(row["series_uid"]), Uid(row["uid"]), Uid(row["sop_class_uid"]), Uid(row["transfer_syntax"])
+        blob = Blob(row["blob_key"], row["blob_size"], row["blob_modified"])
+        return InstanceRecord(*identity, blob, row["digest"], form, received=row["received"], quarantined=row["quarantined"] is not None)
+
+
+def record(row: RowMapping | sqlite3.Row) -> InstanceRecord:
     """A record from a row of `lookup.RECORD`, without the attributes and the metadata."""
     return InstanceRecord(
         study_uid=Uid(row["study_uid"]),
@@ -144,4 +157,11 @@ def record(row: RowMapping) -> InstanceRecord:
         bulkdata=documents.read_bulkdata(row["bulkdata"]),
         received=row["received"],
         repairs=tuple(json.loads(row["repairs"])),
+        quarantined=row["quarantined"] is not None,
     )
+
+
+def record_weight(record: InstanceRecord) -> int:
+    """About how many bytes of memory a record from `record` takes."""
+    literals = sum(len(piece) for piece in record.form.pieces if isinstance(piece, bytes))
+    return 2048 + len(record.frames.entries) + literals + 256 * len(record.bulkdata)

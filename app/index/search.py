@@ -6,8 +6,11 @@ The order is total: it is written in `dicomweb.matching`, and stands in unique b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select
@@ -23,6 +26,9 @@ from app.model import Access, Level, Mark, Page
 
 FEW = 5000
 """Matches up to which sorting them is quicker than walking an order's b-tree in search of them."""
+
+AT_ONCE = 500
+STEP = 100
 
 _ATTRIBUTES = {Level.STUDY: STUDY.c.attributes, Level.SERIES: SERIES.c.attributes, Level.INSTANCE: DOCUMENT.c.metadata}
 
@@ -40,12 +46,11 @@ def search(connection: Connection, query: Query, access: Access) -> Page:
     parts = ordering.parts(query, few=few)
     # One more than asked for tells whether there are more, whatever comes or goes before the page.
     found = _found(connection, replace(query, limit=query.limit + 1) if query.limit else query, wanted, terms, parts)
-    more = query.limit is not None and (len(found) > query.limit or not query.limit)
-    found = found[: query.limit]
-    matches = tuple(_answer(query, wanted, row) for _, row in found)
+    more = found.cut or (query.limit is not None and (len(found.matches) > query.limit or not query.limit))
+    matches = tuple(found.matches[: query.limit])
     total = _count(connection, terms, [Part(ordering.SOURCES[query.level], ())]) if query.count or more else 0
-    remaining = max(len(found[:1]), total - query.seen - query.offset - len(found)) if more else 0
-    last = _marks(*found[-1]) if found and more else ()
+    remaining = max(len(matches[:1]), total - query.seen - query.offset - len(matches)) if more else 0
+    last = _marks(*found.rows[len(matches) - len(found.matches) - 1]) if matches and more else ()
     return Page(matches, remaining, last, total if query.count else None, site_keys.warnings(connection, query))
 
 
@@ -63,21 +68,69 @@ def page_statement(query: Query, wanted: Needs, terms: Sequence[ColumnElement[bo
     return statement.offset(query.offset) if query.offset else statement
 
 
-def _found(
-    connection: Connection, query: Query, wanted: Needs, terms: Sequence[ColumnElement[bool]], parts: Sequence[Part]
-) -> list[tuple[Part, Row[Any]]]:
-    found: list[tuple[Part, Row[Any]]] = []
-    limit, offset = query.limit, query.offset
+@dataclass(slots=True)
+class _Found:
+    """The matches of a page; `rows` are the last two they came from, `cut` tells that there was no more room."""
+
+    matches: list[bytes] = field(default_factory=list)
+    rows: deque[tuple[Part, Row[Any]]] = field(default_factory=lambda: deque(maxlen=2))
+    cut: bool = False
+
+    def take(self, part: Part, row: Row[Any], match: bytes, room: int) -> int:
+        self.matches.append(match)
+        self.rows.append((part, row))
+        self.cut = len(match) > room
+        return room - len(match)
+
+
+def _found(connection: Connection, query: Query, wanted: Needs, terms: Sequence[ColumnElement[bool]], parts: Sequence[Part]) -> _Found:
+    found = _Found()
+    # Few rows that stand ready are quickest read at once; many, or whole attributes, might not all have room.
+    if wanted.only_ready and query.limit is not None and query.limit <= AT_ONCE:
+        _fill(found, connection, query, wanted, terms, parts, {})
+        return found
+    with _steps(connection):
+        _fill(found, connection, query, wanted, terms, parts, {"yield_per": STEP})
+    return found
+
+
+@contextmanager
+def _steps(connection: Connection) -> Iterator[None]:
+    """PostgreSQL gives rows step by step within a transaction only; readers have none (`database`)."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("ROLLBACK")
+
+
+def _fill(
+    found: _Found,
+    connection: Connection,
+    query: Query,
+    wanted: Needs,
+    terms: Sequence[ColumnElement[bool]],
+    parts: Sequence[Part],
+    options: dict[str, int],
+) -> None:
+    limit, offset, room = query.limit, query.offset, sys.maxsize if query.room is None else query.room
     for number, part in enumerate(parts):
         if limit == 0:
             break
+        before = len(found.matches)
         page = replace(query, limit=limit, offset=offset)
-        some = connection.execute(page_statement(page, wanted, terms, part)).all()
-        found += [(part, row) for row in some]
-        limit = None if limit is None else limit - len(some)
+        with connection.execute(page_statement(page, wanted, terms, part), execution_options=options) as result:
+            for row in result:
+                room = found.take(part, row, _answer(query, wanted, row), room)
+                if found.cut:
+                    return
+        some = len(found.matches) - before
+        limit = None if limit is None else limit - some
         if offset and number + 1 < len(parts):
             offset = 0 if some else max(0, offset - _count(connection, terms, [part]))
-    return found
 
 
 def _are_few(connection: Connection, query: Query, terms: Sequence[ColumnElement[bool]]) -> bool:

@@ -18,6 +18,7 @@ from app.index import branches, rows
 from app.index.database import Database, unavailable
 from app.index.tables import DOCUMENT, FILLED_KEY, INSTANCE, SERIES, STUDY
 from app.index.upsert import insert_new
+from app.index.write_back import Values, write_back
 from app.model import Level, Uid
 
 PAGE_ROWS = 100
@@ -79,19 +80,20 @@ def fill_page(connection: Connection, after: int, site: SiteKeys) -> list[int]:
     studies = branches.lock_studies(connection, {Uid(uid) for _, uid in places})
     ids = [row for row, _ in places]
     found = connection.execute(_PAGE.where(INSTANCE.c.id.in_(ids))).mappings().all()
-    for study in studies.values():
-        own = [row for row in found if row["study_uid"] == study.uid]
-        branches.find_series(connection, study, {Uid(row["series_uid"]) for row in own})
-        for row in own:
-            _fill(connection, study, row, site)
-        branches.write_back(connection, study, (), site)
+    branches.find_series(connection, studies, {Uid(row["series_uid"]) for row in found})
+    values = Values()
+    for row in found:
+        if (study := studies.get(row["study_uid"])) is not None:
+            _fill(connection, study, row, site, values)
+    write_back(connection, studies.values(), site, values)
+    values.write(connection)
     return ids
 
 
-def _fill(connection: Connection, study: branches.StudyBranch, row: RowMapping, site: SiteKeys) -> None:
+def _fill(connection: Connection, study: branches.StudyBranch, row: RowMapping, site: SiteKeys, values: Values) -> None:
     of_study, of_series, attributes = split(rows.parsed(row["metadata"]), site)
     for branch, said in ((study, of_study), (study.series[row["series_uid"]], of_series)):
         branch.merge(said, overwrite=False)
         branch.changed = True
     connection.execute(update(INSTANCE).where(INSTANCE.c.id == row["id"]), rows.key_columns(Level.INSTANCE, attributes))
-    branches.replace_values(connection, Level.INSTANCE, row["id"], rows.value_rows(Level.INSTANCE, row["id"], attributes, site))
+    values.replace(Level.INSTANCE, row["id"], rows.value_rows(Level.INSTANCE, row["id"], attributes, site))

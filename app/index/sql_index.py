@@ -1,20 +1,32 @@
-"""The index on SQLite or PostgreSQL: fulfils `ports.Index`, one hop to a thread for each transaction."""
+"""The index on SQLite or PostgreSQL: fulfils `ports.Index`, one hop to a thread for each transaction.
+
+On a SQLite file the answers that are asked for again and again are kept until anything is committed (`recall`), and the record of one
+instance is read without a thread (`near`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select
+from sqlalchemy import Connection, RowMapping, Select
 
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, name_of
 from app.dicomweb.query import Query
-from app.index import changes, lookup, patients, rows, schema, site_keys, write
+from app.feed import EVERYTHING, Interest
+from app.index import changes, lookup, patients, rows, schema, site_keys, unused, write
 from app.index.database import Database
+from app.index.joined import Joined
+from app.index.near import Near
+from app.index.recall import Recall
 from app.index.search import search
+from app.index.sql_upkeep import SqlUpkeep
+from app.index.webhooks import SqlWebhooks
 from app.model import Access, Added, Change, ConflictRule, Filling, InstanceRecord, Level, Metadata, Page, Target
+
+T = TypeVar("T")
 
 
 class SqlIndex:
@@ -25,20 +37,37 @@ class SqlIndex:
         self._database = database
         self._now = now
         self._site = site
+        self._near = Near(database.file) if database.file else None
+        self._recall = Recall(self._near.version if self._near else _never)
+        self._joined: Joined[Sequence[Change]] = Joined()
+        self.upkeep = SqlUpkeep(database, now, site)
+        self.webhooks = SqlWebhooks(database)
 
     async def add(self, records: Sequence[InstanceRecord], rule: ConflictRule) -> Sequence[Added]:
         """A caller that was cancelled, or got Unavailable, does not know the outcome: it must leave the blobs to the sweeper."""
         if self._site.keys:
             records = await asyncio.to_thread(lambda: [rows.with_site_keys(record, self._site) for record in records])
-        return await self._database.write(partial(write.add, records=records, rule=rule, now=self._now(), site=self._site))
+        work = partial(write.add, records=records, rule=rule, now=self._now(), site=self._site)
+        return await self._database.write(work, rows=len(records))
 
     async def search(self, query: Query, *, access: Access) -> Page:
         found = patients.search if query.by_patient else search
-        return await self._database.read(partial(found, query=query, access=access))
+        return await self._recalled(("search", query, access), partial(found, query=query, access=access), _page_weight)
 
     async def locate(self, target: Target, *, access: Access) -> AsyncIterator[InstanceRecord]:
-        async for row in self._rows(lookup.RECORD, target, access):
-            yield rows.record(row)
+        if target.level is not Level.INSTANCE:
+            async for row in self._rows(lookup.RECORD, target, access):
+                yield rows.record(row)
+            return
+        kept: InstanceRecord | None = self._recall.find((target, access))
+        if kept is None:
+            near = self._near.one(target, access) if self._near else None
+            found = [rows.record(near)] if near else [rows.record(row) async for row in self._rows(lookup.RECORD, target, access)]
+            if not found:
+                return
+            kept = found[0]
+            self._recall.keep((target, access), kept, rows.record_weight(kept))
+        yield kept
 
     async def metadata(self, target: Target, *, access: Access) -> AsyncIterator[Metadata]:
         async for row in self._rows(lookup.METADATA, target, access):
@@ -47,18 +76,33 @@ class SqlIndex:
     async def digests(self, target: Target, *, access: Access) -> Sequence[str]:
         found: list[str] = []
         async for part in self._studies(target, access):
-            found += await self._database.read(partial(lookup.digests, target=part, access=access))
+            work = partial(lookup.digests, target=part, access=access)
+            digests: Sequence[str] = await self._recalled(("digests", part, access), work, _digests_weight)
+            found += digests
         return found
 
     async def remove(self, target: Target, *, access: Access) -> Sequence[InstanceRecord]:
         """ValueError for a target that names no study."""
         return await self._database.write(partial(write.remove, target=target, access=access, now=self._now(), site=self._site))
 
-    async def changes(self, after: int, limit: int, *, access: Access) -> Sequence[Change]:
-        return await self._database.read(partial(changes.after, sequence=after, limit=limit, access=access))
+    async def changes(
+        self, after: int, limit: int, interest: Interest = EVERYTHING, *, upto: int | None = None, access: Access
+    ) -> Sequence[Change]:
+        work = partial(changes.after, sequence=after, limit=limit, interest=interest, upto=upto, access=access)
+        if upto is None:
+            return await self._database.read(work)
+        # Rows up to there are all committed: whoever joins a read that has begun already gets what his own would give.
+        return await self._joined.join((after, limit, interest, upto, access), partial(self._database.read, work))
+
+    async def latest_change(self, interest: Interest = EVERYTHING, *, access: Access) -> Change | None:
+        return await self._recalled(("latest", interest, access), partial(changes.latest, interest=interest, access=access), lambda _: 256)
+
+    async def newest(self) -> int:
+        return await self._recalled("newest", changes.newest, lambda _: 64)
 
     async def last_change(self, target: Target, *, access: Access) -> Change | None:
-        return await self._database.read(partial(changes.last, target=target, access=access))
+        # An answer of nothing is not kept: what was never there is seldom asked for.
+        return await self._recalled(("last", target, access), partial(changes.last, target=target, access=access), lambda _: 256)
 
     async def fill_keys(self) -> AsyncIterator[Filling]:
         """The change of one page commits before the next is read, so that a server beside it can go on."""
@@ -74,16 +118,27 @@ class SqlIndex:
         await self._database.write(partial(site_keys.mark_filled, names=names))
 
     async def discard(self, keys: Sequence[str]) -> None:
-        await self._database.write(partial(changes.forget_unused, keys=keys))
+        await self._database.write(partial(unused.forget, keys=keys))
 
     async def unused(self) -> Sequence[str]:
-        return await self._database.read(changes.unused)
+        return await self._database.read(unused.unused)
 
     async def check(self) -> None:
         await self._database.read(schema.check)
 
     async def close(self) -> None:
+        if self._near:
+            self._near.close()
         await self._database.close()
+
+    async def _recalled(self, key: Hashable, work: Callable[[Connection], T], weight: Callable[[T], int]) -> T:
+        """What the work reads, or has read before while nothing was committed since."""
+        kept: T | None = self._recall.find(key)
+        if kept is None:
+            kept = await self._database.read(work)
+            if kept is not None:
+                self._recall.keep(key, kept, weight(kept))
+        return kept
 
     async def _rows(self, statement: Select[Any], target: Target, access: Access) -> AsyncIterator[RowMapping]:
         if target.level is Level.INSTANCE:
@@ -105,3 +160,15 @@ class SqlIndex:
             for place in places:
                 yield Target(place.uid, target.series, target.instance)
             places = await self._database.read(partial(lookup.studies, after=places[-1], access=access))
+
+
+def _never() -> None:
+    """The version of a database that tells none."""
+
+
+def _digests_weight(digests: Sequence[str]) -> int:
+    return 120 * len(digests)
+
+
+def _page_weight(page: Page) -> int:
+    return sum(map(len, page.matches))

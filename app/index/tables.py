@@ -109,7 +109,8 @@ class SeriesRow(SQLModel, table=True):
 
 
 class InstanceRow(SQLModel, table=True):
-    """One instance: what identifies it and where its bytes lie. `weight` is the size of its document in bytes."""
+    """One instance: what identifies it and where its bytes lie. `weight` is the size of its document in bytes, `quarantined` since when
+    its bytes are known to be damaged or gone."""
 
     __tablename__ = "instance"
     __table_args__ = (
@@ -130,6 +131,7 @@ class InstanceRow(SQLModel, table=True):
     blob_modified: float = Field(sa_column=_seconds())
     form_key: str = Field(sa_column=_text())
     received: float = Field(sa_column=_seconds())
+    quarantined: float | None = Field(sa_column=Column(REAL, nullable=True))
     weight: int = Field(sa_column=_number())
     ready: bytes = Field(sa_column=_bytes())
 
@@ -183,12 +185,33 @@ class ChangeRow(SQLModel, table=True):
 
 
 class UnusedBlobRow(SQLModel, table=True):
-    """A key whose blob no row refers to any more, until the blob is gone from the store."""
+    """A key whose blob no row refers to any more, until the blob is gone from the store.
+
+    `reason` is a `model.Loss`. Of what was deleted or replaced the UIDs are known, the `digest` with the blob as received only; `marker`
+    is the key of the record of the deletion in the blob store. What is `claimed` is being deleted: no row may take it into use again.
+    """
 
     __tablename__ = "unused_blob"
 
     key: str = Field(sa_column=Column(TEXT, primary_key=True))
     since: float = Field(sa_column=_seconds())
+    reason: str = Field(sa_column=Column(TEXT, nullable=False, server_default="spare"))
+    claimed: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    study_uid: str | None = Field(sa_column=Column(TEXT, nullable=True))
+    series_uid: str | None = Field(sa_column=Column(TEXT, nullable=True))
+    instance_uid: str | None = Field(sa_column=Column(TEXT, nullable=True))
+    digest: str | None = Field(sa_column=Column(TEXT, nullable=True))
+    marker: str | None = Field(sa_column=Column(TEXT, nullable=True))
+
+
+class UpkeepRow(SQLModel, table=True):
+    """A piece of background work: whoever has it has it `until` then; `position` is how far it has come."""
+
+    __tablename__ = "upkeep"
+
+    name: str = Field(sa_column=Column(TEXT, primary_key=True))
+    until: float = Field(sa_column=_seconds())
+    position: str = Field(sa_column=_text())
 
 
 class FilledKeyRow(SQLModel, table=True):
@@ -197,6 +220,37 @@ class FilledKeyRow(SQLModel, table=True):
     __tablename__ = "filled_key"
 
     name: str = Field(sa_column=Column(TEXT, primary_key=True))
+
+
+class WebhookRow(SQLModel, table=True):
+    """A place that is told of changes, and how far that has come: `feed.Webhook`. `kinds` with commas; none for all."""
+
+    __tablename__ = "webhook"
+
+    name: str = Field(sa_column=Column(TEXT, primary_key=True))
+    url: str = Field(sa_column=_text())
+    secret: str = Field(sa_column=_text())
+    kinds: str = Field(sa_column=_text())
+    batch: int = Field(sa_column=_number())
+    position: int = Field(sa_column=_number())
+    attempts: int = Field(sa_column=_number())
+    failing_since: float = Field(sa_column=_seconds())
+    next_try: float = Field(sa_column=_seconds())
+    trouble: str = Field(sa_column=_text())
+
+
+class UndeliveredRow(SQLModel, table=True):
+    """What a webhook was not told of in spite of all attempts: `feed.Undelivered`."""
+
+    __tablename__ = "undelivered"
+
+    number: int = Field(sa_column=_id())
+    webhook: str = Field(sa_column=_text())
+    first: int = Field(sa_column=_number())
+    last: int = Field(sa_column=_number())
+    attempts: int = Field(sa_column=_number())
+    since: float = Field(sa_column=_seconds())
+    trouble: str = Field(sa_column=_text())
 
 
 def _table(row: type[SQLModel]) -> Table:
@@ -210,7 +264,10 @@ DOCUMENT = _table(DocumentRow)
 VALUE = _table(ValueRow)
 CHANGE = _table(ChangeRow)
 UNUSED_BLOB = _table(UnusedBlobRow)
+UPKEEP = _table(UpkeepRow)
 FILLED_KEY = _table(FilledKeyRow)
+WEBHOOK = _table(WebhookRow)
+UNDELIVERED = _table(UndeliveredRow)
 
 LEVELS = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
@@ -256,3 +313,15 @@ def _add_key_columns() -> None:
 _add_key_columns()
 Index("study_position", STUDY.c.position.desc(), STUDY.c.uid.desc(), unique=True)
 Index("study_patient", STUDY.c.patient, sqlite_where=STUDY.c.patient.is_not(None), postgresql_where=STUDY.c.patient.is_not(None))
+
+
+def _add_partial(name: str, column: Any, present: ColumnElement[bool]) -> None:
+    Index(name, column, sqlite_where=present, postgresql_where=present)
+
+
+_add_partial("unused_blob_study", UNUSED_BLOB.c.study_uid, UNUSED_BLOB.c.study_uid.is_not(None))
+_add_partial("unused_blob_marker", UNUSED_BLOB.c.marker, UNUSED_BLOB.c.marker.is_not(None))
+Index("unused_blob_since", UNUSED_BLOB.c.since)
+_add_partial("instance_quarantined", INSTANCE.c.quarantined, INSTANCE.c.quarantined.is_not(None))
+Index("instance_blob_key", INSTANCE.c.blob_key)
+_add_partial("instance_form_key", INSTANCE.c.form_key, INSTANCE.c.form_key != INSTANCE.c.blob_key)

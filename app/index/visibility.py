@@ -26,8 +26,19 @@ def one_of(column: ColumnElement[str], values: Collection[str]) -> ColumnElement
     """`column` is one of the values, however many: they travel as one parameter, so that statements stay few and short."""
     if len(values) == 1:
         return column == next(iter(values))
-    members = _members(bindparam(None, json.dumps(sorted(values)), type_=Text)).table_valued("value")
+    members = _members(bindparam(None, listed(values), type_=Text)).table_valued("value")
     return column.in_(select(members.c.value))
+
+
+def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """As `one_of`, for a statement that is made once: the values come as its parameter `name`, written by `listed`."""
+    members = _members(bindparam(name, type_=Text)).table_valued("value")
+    return column.in_(select(members.c.value))
+
+
+def listed(values: Collection[str]) -> str:
+    """Texts as one parameter of a statement."""
+    return json.dumps(sorted(values))
 
 
 class _members(FunctionElement[Any]):  # named as the SQL function that it is

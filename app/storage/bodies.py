@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 
-from app.errors import Corrupt, NotFound
+from app.errors import Corrupt, Missing, NotFound
 from app.model import Span
 
 CHUNK = 1024 * 1024
@@ -16,18 +17,23 @@ CHUNK = 1024 * 1024
 
 
 async def gathered(body: AsyncIterable[bytes], size: int) -> AsyncIterator[bytes]:
-    """The same bytes in chunks of exactly `size`, the last one shorter; nothing at all for an empty body."""
-    waiting = bytearray()
+    """The same bytes in chunks of exactly `size`, the last one shorter; nothing at all for an empty body. A lone chunk is not copied."""
+    alone, waiting = b"", bytearray()
     async for chunk in body:
-        if not waiting and len(chunk) == size:
-            yield bytes(chunk)
+        if not waiting and not alone and len(chunk) <= size:
+            if len(chunk) == size:
+                yield bytes(chunk)
+            else:
+                alone = chunk
             continue
+        waiting += alone
         waiting += chunk
+        alone = b""
         while len(waiting) >= size:
             yield bytes(memoryview(waiting)[:size])
             del waiting[:size]
-    if waiting:
-        yield bytes(waiting)
+    if alone or waiting:
+        yield bytes(alone or waiting)
 
 
 def sliced(data: bytes, size: int = CHUNK) -> Iterator[bytes]:
@@ -79,6 +85,19 @@ def cut(spans: Sequence[Span], joined: Sequence[Span], found: Sequence[bytes]) -
 
 def absent() -> NotFound:
     return NotFound("The stored data of this resource is not there")
+
+
+def missing() -> Missing:
+    return Missing("The stored data of this resource is not there, although it should be; its administrator has to restore it")
+
+
+@contextmanager
+def promised() -> Iterator[None]:
+    """Whoever reads was told by the index that the blob is there: that it is not is damage, and no mistake of the reader."""
+    try:
+        yield
+    except NotFound:
+        raise missing() from None
 
 
 def truncated() -> Corrupt:

@@ -13,29 +13,70 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from app.storage.files import sorted_names, write_all
+from app.storage.files import ensure_room, sorted_names, write_all
 
 T = TypeVar("T")
 
 _REMEMBERED = 4096
+_TURNS = 16
+
+
+class SharedFlush:
+    """Flushes of folders that are shared by all who wait for them: one that begins after a rename makes it durable, whoever began it.
+
+    While one is under way, those who come wait for the next, which one of them does for all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: dict[Path, Future[None]] = {}
+        self._turns = [threading.Lock() for _ in range(_TURNS)]
+
+    def flush(self, folder: Path) -> None:
+        """Every entry that `folder` has now is on the disk when this returns. OSError for all who shared a flush that failed."""
+        with self._lock:
+            shared = self._next.get(folder)
+            begun = shared is not None
+            if shared is None:
+                shared = self._next[folder] = Future()
+        if begun:
+            shared.result()
+            return
+        with self._turns[hash(folder) % _TURNS]:
+            with self._lock:
+                del self._next[folder]
+            try:
+                flush_folder(folder)
+            except BaseException as error:
+                shared.set_exception(error)
+                raise
+            shared.set_result(None)
 
 
 class Folders:
     """Makes folders below `root` so that they survive a crash, and remembers which ones already do."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, reserve: int = 0) -> None:
+        """`reserve`: bytes of the disk that are left free."""
         self.root = root
+        self.reserve = reserve
         self._durable: set[Path] = set()
+        self._flushing = SharedFlush()
 
     def make(self, folder: Path) -> None:
         """`folder` exists and every entry that leads to it is on the disk. Folders made by another process are flushed as well."""
         if folder in self._durable:
             return
-        foreign = folder == self.root or folder in self.root.parents
-        if not (foreign and folder.is_dir()):
+        if folder == self.root and folder.is_dir():
+            # Perhaps made just now, by whoever wrote the first spool into it; or a mount in a folder that is not ours to open.
+            with suppress(PermissionError):
+                flush_folder(folder.parent)
+        elif not (folder in self.root.parents and folder.is_dir()):
             self.make(folder.parent)
             folder.mkdir(mode=0o700, exist_ok=True)
             flush_folder(folder.parent)
@@ -48,9 +89,20 @@ class Folders:
         return self._within(path.parent, lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def place(self, source: Path, target: Path) -> None:
-        """Rename a flushed file to its place, durably; what was there is replaced."""
+        """Rename a flushed file to its place; what was there is replaced. Durable only once the folder was flushed."""
         self._within(target.parent, lambda: os.replace(source, target))
-        flush_folder(target.parent)
+
+    def flush(self, folder: Path) -> None:
+        """What was placed in this folder stays."""
+        self._flushing.flush(folder)
+
+    def remove(self, path: Path) -> None:
+        """Delete a file, durably; fine if it is not there."""
+        try:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        self._flushing.flush(path.parent)
 
     def _within(self, folder: Path, step: Callable[[], T]) -> T:
         """A step in a folder that is made first; made again if someone took it away since."""
@@ -83,7 +135,7 @@ class Writing:
             self._write(chunk)
 
     def finish(self, last: bytes) -> tuple[int, float]:
-        """Write the last chunk, make all of it durable at its place; its size and time of writing."""
+        """Write the last chunk, make the bytes durable and put them at their place; size and time of writing. The folder is not flushed."""
         with self._lock:
             self._write(last)
             os.fsync(self._file)
@@ -102,6 +154,7 @@ class Writing:
     def _write(self, chunk: bytes) -> None:
         if self._over:
             raise ValueError("this put was given up")
+        ensure_room(self._folders.root, self._folders.reserve)
         if self._file < 0:
             self._file = self._folders.create(self._path)
         write_all(self._file, chunk)
@@ -113,7 +166,7 @@ class Writing:
 
 
 def adopted(folders: Folders, source: Path, target: Path) -> tuple[int, float] | None:
-    """Make the complete file `source` the blob at `target` without copying it. None if it lies on another file system."""
+    """Make the complete file `source` the blob at `target` without copying it, as `Writing.finish`. None if it lies on another disk."""
     file = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         status = os.fstat(file)
@@ -132,15 +185,6 @@ def adopted(folders: Folders, source: Path, target: Path) -> tuple[int, float] |
     return status.st_size, status.st_mtime
 
 
-def removed(path: Path) -> None:
-    """Delete a file, durably; fine if it is not there."""
-    try:
-        path.unlink()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    flush_folder(path.parent)
-
-
 def stale(temporary: Path, older_than: float) -> int:
     """Delete files last written before `older_than`; how many."""
     count = 0
@@ -157,6 +201,7 @@ def stale(temporary: Path, older_than: float) -> int:
 
 def probe(folders: Folders, temporary: Path) -> None:
     """Write a file, read it back, delete it."""
+    ensure_room(folders.root, folders.reserve)
     path = temporary / f"probe-{secrets.token_hex(8)}"
     try:
         file = folders.create(path)
@@ -169,6 +214,15 @@ def probe(folders: Folders, temporary: Path) -> None:
             os.close(file)
     finally:
         path.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """`folder` exists, for its owner only, and so does the way to it after a power cut, as far as we may open it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(PermissionError):
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.errors import Unavailable
+from app.errors import InsufficientStorage, Unavailable
 from app.model import Span
-from app.storage.bodies import CHUNK, absent, inside, truncated, unreadable
+from app.storage.bodies import CHUNK, absent, inside, missing, truncated, unreadable
 
 
 class Reading:
@@ -69,6 +69,35 @@ def spans_of(path: Path, spans: Sequence[Span]) -> list[bytes]:
         os.close(file)
 
 
+class Resident:
+    """Reads of what the page cache holds already: they never wait for the disk, so they may be made in the event loop, and nowhere else."""
+
+    def __init__(self) -> None:
+        self._scratch = memoryview(bytearray(CHUNK)) if hasattr(os, "RWF_NOWAIT") else memoryview(b"")
+
+    def spans(self, path: Path, spans: Sequence[Span]) -> list[bytes] | None:
+        """As `spans_of`, CHUNK bytes in all at most; None if it cannot be done at once."""
+        if sum(span.length for span in spans) > len(self._scratch) or not all(span.length for span in spans):
+            return None
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            found = []
+            for span in spans:
+                buffer = self._scratch[: span.length]
+                if os.preadv(file, [buffer], span.offset, os.RWF_NOWAIT) != span.length:
+                    return None
+                found.append(bytes(buffer))
+        except OSError:
+            return None
+        else:
+            return found
+        finally:
+            os.close(file)
+
+
 def status_of(path: Path) -> tuple[int, float]:
     """Size and time of writing; NotFound if absent."""
     try:
@@ -87,11 +116,11 @@ def sorted_names(folder: Path) -> list[str]:
 
 
 def open_blob(path: Path) -> int:
-    """NotFound if absent."""
+    """Missing if absent."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise absent() from None
+        raise missing() from None
 
 
 def read_exactly(file: int, span: Span) -> bytes:
@@ -119,10 +148,32 @@ def write_all(file: int, chunk: bytes | bytearray) -> None:
         rest = rest[os.write(file, rest) :]
 
 
+def is_full(error: OSError) -> bool:
+    """No room: on the disk, in a quota, or under the largest size that a file may have."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def ensure_room(folder: Path, reserve: int) -> None:
+    """ENOSPC while the disk of `folder` has fewer free bytes than `reserve`: these are for the index, the audit trail, and deletions."""
+    if reserve and _free(folder) < reserve:
+        raise OSError(errno.ENOSPC, "the reserve is reached")
+
+
+def _free(folder: Path) -> int:
+    while True:
+        try:
+            status = os.statvfs(folder)
+        except FileNotFoundError:
+            # What is yet to be made will lie on the disk of the folder that holds it.
+            folder = folder.parent
+        else:
+            return status.f_bavail * status.f_frsize
+
+
 def unavailable(error: OSError) -> Unavailable:
     """The error of the file system in our words, without its path."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable("The disk of the blob store is full; space has to be made before anything can be stored")
+    if is_full(error):
+        return InsufficientStorage("The disk of the blob store is full; space has to be made before anything can be stored")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Unavailable("The blob store may not be written or read by this service; its folder needs this service's user as owner")
     if error.errno in (errno.EMFILE, errno.ENFILE):

@@ -1,4 +1,6 @@
-"""A blob store in this process's memory: for tests, for embedding, for trying things out. Nothing outlives the process.
+"""A blob store, and a cache of derived forms, in this process's memory: for tests, for embedding, for trying things out.
+
+Nothing outlives the process.
 
 Must not know: DICOM, HTTP, the index.
 """
@@ -6,10 +8,12 @@ Must not know: DICOM, HTTP, the index.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from app.model import Blob, Span
-from app.storage.bodies import absent, inside, sliced, well_formed
+from app.storage.bodies import absent, inside, promised, sliced, well_formed
+from app.storage.derived import Exists, Forget
+from app.storage.flights import Flights
 from app.storage.keys import checked
 
 
@@ -29,7 +33,8 @@ class MemoryStore:
         return await self.stat(key)
 
     async def read(self, key: str, span: Span | None = None) -> AsyncIterator[bytes]:
-        data = self._data(key)
+        with promised():
+            data = self._data(key)
         wanted = span or Span(0, len(data))
         well_formed([wanted])
         inside([wanted], len(data))
@@ -37,7 +42,8 @@ class MemoryStore:
             yield chunk
 
     async def read_spans(self, key: str, spans: Sequence[Span]) -> list[bytes]:
-        data = self._data(key)
+        with promised():
+            data = self._data(key)
         well_formed(spans)
         inside(spans, len(data))
         return [data[span.offset : span.end] for span in spans]
@@ -65,3 +71,45 @@ class MemoryStore:
             return self._blobs[checked(key)][0]
         except KeyError:
             raise absent() from None
+
+
+class MemoryDerived:
+    """`ports.Derived` of at most `most` bytes. `exists` and `also` as in `LocalDerived`."""
+
+    def __init__(self, most: int, exists: Exists, also: Forget | None = None) -> None:
+        self._also = also
+        self._most = most
+        self._exists = exists
+        self._flights = Flights()
+        self._bodies: dict[tuple[str, str], bytes] = {}
+        self._total = 0
+
+    async def made(self, key: str, form: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        async def found() -> bytes:
+            body = self._pop((key, form))
+            if body is None:
+                body = await make()
+                if len(body) * 4 > self._most or not await self._exists(key):
+                    return body
+            self._bodies[key, form] = body  # the last one used stands last
+            self._total += len(body)
+            while self._total > self._most:
+                self._pop(next(iter(self._bodies)))
+            return body
+
+        return await self._flights.join((key, form), found)
+
+    def _pop(self, name: tuple[str, str]) -> bytes | None:
+        body = self._bodies.pop(name, None)
+        self._total -= len(body or b"")
+        return body
+
+    async def forget(self, keys: Iterable[str]) -> None:
+        gone = set(keys)
+        for name in [name for name in self._bodies if name[0] in gone]:
+            self._pop(name)
+        if self._also is not None:
+            await self._also(gone)
+
+    async def close(self) -> None:
+        await self._flights.close()

@@ -24,8 +24,8 @@ from obstore.store import S3Store
 
 from app.errors import NotFound, Unavailable
 from app.model import Blob, Span
-from app.storage.bodies import CHUNK, absent, cut, gathered, inside, runs, sliced, truncated, well_formed
-from app.storage.keys import checked, folder_of, is_key
+from app.storage.bodies import CHUNK, absent, cut, gathered, inside, promised, runs, sliced, truncated, well_formed
+from app.storage.keys import checked, folders_of, is_key
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -50,14 +50,15 @@ class S3Credentials:
 
 @dataclass(frozen=True, slots=True)
 class S3Bucket:
-    """Where a bucket is. `endpoint` is empty for AWS itself; `timeout` bounds each call, in seconds, retries included."""
+    """Where a bucket is. `endpoint` is empty for AWS itself; `timeout` bounds each call, in seconds, retries included.
+    Seven, and two more to take back what was begun, so that a caller has an answer within ten."""
 
     name: str
     prefix: str = ""
     endpoint: str = ""
     region: str = ""
     virtual_hosted: bool = False
-    timeout: float = 10.0
+    timeout: float = 7.0
 
 
 class S3BlobStore:
@@ -83,13 +84,14 @@ class S3BlobStore:
 
     async def read(self, key: str, span: Span | None = None) -> AsyncIterator[bytes]:
         checked(key)
-        if span is None:
-            span = Span(0, (await self.stat(key)).size)
-            if not span.length:
-                return
-        well_formed([span])
-        if span.length > _WINDOW:
-            inside([span], (await self.stat(key)).size)
+        with promised():
+            if span is None:
+                span = Span(0, (await self.stat(key)).size)
+                if not span.length:
+                    return
+            well_formed([span])
+            if span.length > _WINDOW:
+                inside([span], (await self.stat(key)).size)
         for offset in range(span.offset, max(span.end, span.offset + 1), _WINDOW):
             [window] = await self.read_spans(key, [Span(offset, min(_WINDOW, span.end - offset))])
             for chunk in sliced(window):
@@ -98,6 +100,10 @@ class S3BlobStore:
     async def read_spans(self, key: str, spans: Sequence[Span]) -> list[bytes]:
         checked(key)
         well_formed(spans)
+        with promised():
+            return await self._spans(key, spans)
+
+    async def _spans(self, key: str, spans: Sequence[Span]) -> list[bytes]:
         asked = [span for span in spans if span.length]
         if len(asked) < len(spans) or not spans:
             inside(spans, (await self.stat(key)).size)
@@ -125,7 +131,13 @@ class S3BlobStore:
                 await obstore.delete_async(self._client, key)
 
     async def list(self, prefix: str) -> AsyncIterator[Blob]:
-        pages = aiter(obstore.list(self._client, folder_of(prefix), chunk_size=1000))
+        for folder in folders_of(prefix):
+            async for blob in self._listed(folder):
+                if blob.key.startswith(prefix):
+                    yield blob
+
+    async def _listed(self, folder: str) -> AsyncIterator[Blob]:
+        pages = aiter(obstore.list(self._client, folder, chunk_size=1000))
         while True:
             with _reading():
                 async with asyncio.timeout(self._timeout):
@@ -133,7 +145,7 @@ class S3BlobStore:
             if page is None:
                 return
             for meta in page:
-                if is_key(meta["path"]) and meta["path"].startswith(prefix):
+                if is_key(meta["path"]):
                     yield Blob(meta["path"], meta["size"], meta["last_modified"].timestamp())
 
     async def check(self) -> None:

@@ -9,7 +9,6 @@ Must not know: DICOM, which store comes after.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import tempfile
@@ -17,9 +16,9 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from app.errors import Unavailable
+from app.errors import InsufficientStorage, Unavailable
 from app.storage.bodies import CHUNK
-from app.storage.files import write_all
+from app.storage.files import ensure_room, is_full, write_all
 
 MEMORY = 1024 * 1024
 
@@ -30,9 +29,10 @@ class FileSpool:
     The lock makes `close` wait for a thread that still reads or writes: the number of a closed file may be another instance's by then.
     """
 
-    def __init__(self, folder: Path | None = None, memory: int = MEMORY) -> None:
+    def __init__(self, folder: Path | None = None, memory: int = MEMORY, reserve: int = 0) -> None:
         self._folder = folder
         self._memory = memory
+        self._reserve = reserve
         self._buffer = bytearray()
         self._hash = hashlib.sha256()
         self._size = 0
@@ -47,9 +47,12 @@ class FileSpool:
 
     @property
     def digest(self) -> str:
+        """Of what is in memory in one go, in the thread that asks; of a file run by run, as it was written."""
+        if self._path is None:
+            return hashlib.sha256(self._buffer).hexdigest()
         return self._hash.hexdigest()
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         """Unavailable if there is no room for it."""
         with self._lock:
             self._open_only()
@@ -57,8 +60,8 @@ class FileSpool:
                 self._buffer += chunk
             else:
                 self._write_file(chunk)
+                self._hash.update(chunk)
             self._size += len(chunk)
-            self._hash.update(chunk)
 
     def read(self, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0:
@@ -95,15 +98,16 @@ class FileSpool:
         if self._closed:
             raise ValueError("this spool is closed")
 
-    def _write_file(self, chunk: bytes) -> None:
+    def _write_file(self, chunk: bytes | bytearray) -> None:
         try:
+            ensure_room(self._folder or Path(tempfile.gettempdir()), self._reserve)
             if self._path is None:
                 self._move_to_file()
             write_all(self._file, chunk)
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            reason = "is full" if full else "cannot be written"
-            raise Unavailable(f"The place where incoming instances wait {reason}; try again later") from error
+            if is_full(error):
+                raise InsufficientStorage("The disk where incoming instances wait is full; space has to be made there") from error
+            raise Unavailable("The place where incoming instances wait cannot be written; try again later") from error
 
     def _move_to_file(self) -> None:
         if self._folder is not None:
@@ -111,6 +115,7 @@ class FileSpool:
         self._file, name = tempfile.mkstemp(prefix="spool-", dir=self._folder)
         self._path = Path(name)
         write_all(self._file, self._buffer)
+        self._hash.update(self._buffer)
         self._buffer = bytearray()
 
     def _read_file(self, offset: int, length: int) -> bytes:
@@ -123,6 +128,9 @@ class FileSpool:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def spools(folder: Path | None = None, memory: int = MEMORY) -> Callable[[], FileSpool]:
-    """A maker of spools for `Archive.spool`: each keeps up to `memory` bytes in memory, then a file in `folder`."""
-    return lambda: FileSpool(folder, memory)
+def spools(folder: Path | None = None, memory: int = MEMORY, reserve: int = 0) -> Callable[[], FileSpool]:
+    """A maker of spools for `Archive.spool`: each keeps up to `memory` bytes in memory, then a file in `folder`.
+
+    While the disk of `folder` has fewer than `reserve` free bytes, no file takes any more.
+    """
+    return lambda: FileSpool(folder, memory, reserve)

@@ -2,7 +2,7 @@
 
     file:///var/lib/radiolucent     local files (a plain path means the same)
     memory://                       this process's memory
-    s3://bucket/prefix              a bucket; ?endpoint=http://127.0.0.1:8333&region=eu-central-1&virtual_hosted=true&timeout=10
+    s3://bucket/prefix              a bucket; ?endpoint=http://127.0.0.1:8333&region=eu-central-1&virtual_hosted=true&timeout=7
 
 Must not know: settings, any use of the store.
 """
@@ -19,16 +19,19 @@ from app.storage.s3 import S3BlobStore, S3Bucket, S3Credentials
 _S3_PARAMETERS = frozenset({"endpoint", "region", "virtual_hosted", "timeout"})
 
 
-def open_store(url: str, credentials: S3Credentials | None = None) -> LocalStore | MemoryStore | S3BlobStore:
-    """The store that `url` means; nothing is opened or written yet. ValueError with a sentence for a URL that means none."""
+def open_store(url: str, credentials: S3Credentials | None = None, reserve: int = 0) -> LocalStore | MemoryStore | S3BlobStore:
+    """The store that `url` means; nothing is opened or written yet. ValueError with a sentence for a URL that means none.
+
+    `reserve`: bytes of the disk that local files leave free.
+    """
     parts = urlsplit(url)
     match parts.scheme:
         case "":
-            return LocalStore(_folder(url))
+            return LocalStore(_folder(url), reserve=reserve)
         case "file":
             if parts.netloc not in ("", "localhost") or not parts.path:
                 raise ValueError("A file:// URL of a blob store needs three slashes and a folder: file:///var/lib/radiolucent")
-            return LocalStore(_folder(unquote(parts.path)))
+            return LocalStore(_folder(unquote(parts.path)), reserve=reserve)
         case "memory":
             return MemoryStore()
         case "s3":
@@ -55,7 +58,7 @@ def _bucket(parts: SplitResult) -> S3Bucket:
         endpoint=given.get("endpoint", ""),
         region=given.get("region", ""),
         virtual_hosted=given.get("virtual_hosted", "").lower() in ("true", "1", "yes"),
-        timeout=_seconds(given.get("timeout", "10")),
+        timeout=_seconds(given.get("timeout", "7")),
     )
 
 

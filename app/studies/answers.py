@@ -5,14 +5,20 @@ Must not know HTTP beyond media types: `api/responses.py` turns these values int
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.dicomweb import framing
+from app.dicomweb.media_types import DICOM_XML
 from app.dicomweb.negotiate import Candidate, Offer, Packaging, explain, select
 from app.model import Form, InstanceRecord, Span, length_of
 from app.ports import Archive
+
+QUICK = 256 * 1024
+"""Bytes that are worked on at once; work on more goes to a thread, so that others need not wait for it."""
 
 
 class Body(Protocol):
@@ -26,7 +32,8 @@ class Part:
     """One representation: `length` in bytes (None: known only once read), `location` relative to the base URL.
 
     Where the length is not known, it is at most `most`. `digest` is the SHA-256 (hex) of the bytes as they go out, where that is known
-    without reading them.
+    without reading them. `made` tells that the bytes are computed when they are asked for and come in one chunk: work that may begin
+    before its turn. `charset` is that of a text which does not tell itself.
     """
 
     media_type: str
@@ -36,14 +43,17 @@ class Part:
     body: Body
     digest: str | None = None
     most: int = 0
+    made: bool = False
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
     """The whole answer. `body` gives each part's chunks; with `packaging` SINGLE there is exactly one part.
 
-    `etag` identifies content and form; `partial` counts the instances that have no acceptable form (206 with a Warning). `modified` is
-    when the content last changed (seconds since 1970). `names`, one for each part, make a zip archive of the parts.
+    `etag` identifies content and form; `partial` counts the instances that have no acceptable form, `damaged` those in quarantine (206 with
+    a Warning). `modified` is when the content last changed (seconds since 1970). `names`, one for each part, make a zip archive of the
+    parts. `warnings` are sentences on what was asked in vain.
     """
 
     media_type: str
@@ -53,6 +63,8 @@ class Representation:
     partial: int = 0
     modified: float | None = None
     names: Sequence[str] = ()
+    warnings: tuple[str, ...] = ()
+    damaged: int = 0
 
 
 class NotModified(Exception):
@@ -93,6 +105,16 @@ class Wanted:
         return select(offers, accept=self.accept, parameter=self.parameter)
 
 
+async def documents(offer: Offer, texts: Sequence[bytes]) -> list[bytes]:
+    """JSON objects as documents of that media type; what takes longer than others would like to wait is made in a thread."""
+
+    def made() -> list[bytes]:
+        return [framing.document(offer, text) for text in texts]
+
+    slow = offer.media_type == DICOM_XML and sum(map(len, texts)) > QUICK
+    return await asyncio.to_thread(made) if slow else made()
+
+
 def entity_tag(digests: Iterable[str], *form: str) -> str:
     """A strong entity tag for these contents in this form; equal bytes, equal tag (RFC 9110 8.8.3)."""
     content = hashlib.sha256("\n".join((*form, "", *digests)).encode()).hexdigest()
@@ -112,7 +134,7 @@ def settled(archive: Archive, modified: float | None) -> float | None:
     return modified if modified is not None and int(modified) < int(archive.now()) else None
 
 
-async def form_body(archive: Archive, form: Form, span: Span | None = None) -> AsyncIterator[bytes]:
+async def form_body(archive: Archive, form: Form, span: Span | None = None) -> AsyncGenerator[bytes, None]:
     """The bytes of an instance as they go out, from the plan made at store time."""
     for piece in form.pieces if span is None else cut(form.pieces, span):
         if isinstance(piece, bytes):

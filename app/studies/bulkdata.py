@@ -14,7 +14,7 @@ from app.dicomweb import resources
 from app.dicomweb.media_types import OCTET_STREAM
 from app.dicomweb.negotiate import Offer, Packaging
 from app.errors import NotFound
-from app.model import Action, Bulkdata, Caller, InstanceRecord, Span, Target, Uid
+from app.model import Access, Action, Bulkdata, Caller, InstanceRecord, Span, Target, Uid
 from app.ports import Archive
 from app.studies.answers import Body, Part, Representation, Wanted, both_packagings, ensure_modified, entity_tag, settled, span_body
 from app.studies.audited import audited
@@ -29,12 +29,12 @@ async def retrieve_bulkdata(archive: Archive, caller: Caller, target: Target, pa
         item = next((item for item in record.bulkdata if item.path == path), None)
         if item is None:
             raise NotFound("The instance has no bulkdata at this address", clause="PS3.18 10.4.1.1.5")
-        return _representation(archive, record, item, wanted)
+        return await _representation(archive, granted.access, record, item, wanted)
 
 
-def _representation(archive: Archive, record: InstanceRecord, item: Bulkdata, wanted: Wanted) -> Representation:
+async def _representation(archive: Archive, access: Access, record: InstanceRecord, item: Bulkdata, wanted: Wanted) -> Representation:
     if by_frames(record, item, many=False):
-        answer = frames_of(archive, record, range(1, record.frames.count + 1), wanted)
+        answer = await frames_of(archive, access, record, range(1, record.frames.count + 1), wanted)
         location = resources.bulkdata_uri(record.target, item.path)
         return replace(answer, parts=[replace(part, location=location) for part in answer.parts])
     offer = wanted.choose(value_offers(record, item, single=True))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from app.dicomweb.media_types import DICOM, ZIP
-from app.dicomweb.negotiate import Offer
+from app.dicomweb.negotiate import Offer, select
 from app.errors import NotAcceptable
 from app.studies.answers import Wanted
 
 Packed = tuple[Offer, ...]
 """What one item could be sent as, best first."""
+
+
+class Repeated(tuple[Offer, ...]):
+    """A Packed that many items of one answer share, a study having as many items as instances: it is hashed once."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
 
 
 class Container:
@@ -31,7 +43,7 @@ class Container:
         refusal: NotAcceptable | None = None
         for offers in dict.fromkeys(items):
             try:
-                found = self._wanted.choose(offers)
+                found = self._choose(offers)
             except NotAcceptable as error:
                 refusal = refusal or error
                 continue
@@ -39,11 +51,22 @@ class Container:
             return found
         raise refusal or NotAcceptable("There is nothing on offer for this resource", clause="PS3.18 8.7.8.1")
 
+    def _choose(self, offers: Packed) -> Offer:
+        if isinstance(offers, Repeated) and self._wanted.weighed is None:
+            return _chosen(offers, self._wanted.accept, self._wanted.parameter)
+        return self._wanted.choose(offers)
+
     def _select(self, offers: Sequence[Offer]) -> Offer | None:
         try:
             return self._wanted.choose(offers)
         except NotAcceptable:
             return None
+
+
+@lru_cache(maxsize=256)
+def _chosen(offers: Repeated, accept: str | None, parameter: str | None) -> Offer:
+    """User agents ask again and again with the same header."""
+    return select(offers, accept=accept, parameter=parameter)
 
 
 _KINDS = {DICOM: 1, ZIP: 2}

@@ -16,7 +16,7 @@ from app.dicomweb.store_report import Failed, FailureReason
 from app.errors import TooLarge
 from app.ports import Archive, Spool
 from app.studies import incoming_metadata, incoming_zip
-from app.studies.body import append, events
+from app.studies.body import Filling, events
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,27 @@ async def instances(archive: Archive, body: StoreBody, remarks: list[str]) -> As
 
 async def _part10(archive: Archive, body: StoreBody) -> AsyncGenerator[Spool | Failed, None]:
     """One filled spool for each part. A part that is too large fails alone among others; alone in its body it is TooLarge."""
-    spool: Spool | None = None
+    part: Filling | None = None
     try:
         async for event in events(archive, body.content, body.chunks):
             match event:
                 case PartBegin():
-                    spool = archive.spool()
-                case PartData(data) if spool is not None:
+                    part = Filling(archive)
+                case PartData(data) if part is not None:
                     try:
-                        await append(archive, spool, data)
+                        await part.add(data)
                     except TooLarge as error:
                         if body.content.packaging is Packaging.SINGLE:
                             raise
-                        spool.close()
-                        spool = None
+                        part.close()
+                        part = None
                         yield Failed(None, None, FailureReason.OUT_OF_RESOURCES, error.detail)
-                case PartEnd() if spool is not None:
-                    full, spool = spool, None
-                    yield full
+                case PartEnd() if part is not None:
+                    spool = await part.finish()
+                    part = None
+                    yield spool
                 case _:
                     pass
     finally:
-        if spool is not None:
-            spool.close()
+        if part is not None:
+            part.close()

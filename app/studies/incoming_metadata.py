@@ -6,9 +6,9 @@ in a spool of its own, which is stored like any other. Must not know: what becom
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from app.dicom import encode, uid
@@ -22,9 +22,6 @@ from app.errors import BadRequest, TooLarge
 from app.model import JsonObject, Limits, Span
 from app.ports import Archive, Spool
 from app.studies.body import append, events, spooled
-
-METADATA_BYTES = 32 * 1024 * 1024
-"""All metadata parts of a request together; bulkdata has no part in it."""
 
 SHARED, SHARED_FROM = 16, 4 * 1024 * 1024
 """Instances may share a bulkdata part, but not so that a small request fills the disk: all together take at most so many times the bulkdata
@@ -54,6 +51,7 @@ class _Request:
     content: StowContent
     spool: Spool
     parts: BulkdataParts
+    most: int
     texts: list[bytes] = field(default_factory=list)
     text: bytearray | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -76,8 +74,10 @@ class _Request:
     def add(self, data: bytes) -> None:
         if self.text is not None:
             self.size += len(data)
-            if self.size > METADATA_BYTES:
-                raise TooLarge(f"The metadata parts are larger than {METADATA_BYTES} bytes; send values as bulkdata parts")
+            if self.size > self.most:
+                raise TooLarge(
+                    f"The metadata parts are larger than {self.most} bytes (setting limits.metadata_bytes); send values as bulkdata"
+                )
             self.text += data
 
 
@@ -87,7 +87,7 @@ async def instances(
     """As `incoming.instances`. BadRequest if the metadata is no JSON at all; TooLarge."""
     spool = archive.spool()
     try:
-        request = _Request(content, spool, BulkdataParts(uri))
+        request = _Request(content, spool, BulkdataParts(uri), archive.limits.metadata_bytes)
         async for event in events(archive, content, body):
             match event:
                 case PartBegin(headers):
@@ -101,8 +101,8 @@ async def instances(
                 case _:
                     pass
         room = _Room(SHARED_FROM + SHARED * spool.size)
-        for document in await asyncio.to_thread(_documents, request.texts, content.media_type, archive.limits.elements):
-            yield await spooled(_assembled, document, request.parts, spool, archive.spool, archive.limits, room)
+        for document in await archive.turns.work(partial(_documents, request.texts, content.media_type, archive.limits.elements)):
+            yield await spooled(archive.turns, _assembled, document, request.parts, spool, archive.spool, archive.limits, room)
         if unused := request.parts.unused():
             remarks.append(f"Bulkdata parts of the request that were not stored, because no instance asks for them: {unused}")
     finally:

@@ -6,12 +6,12 @@ but to pass over what macOS adds. Must not know: what becomes of an instance aft
 
 from __future__ import annotations
 
-import asyncio
 import io
 import lzma
 import zipfile
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 from app.dicomweb.store_report import Failed, FailureReason
 from app.errors import BadRequest, TooLarge
@@ -34,10 +34,10 @@ async def instances(archive: Archive, body: AsyncIterator[bytes]) -> AsyncGenera
     try:
         async for chunk in body:
             await append(archive, spool, chunk)
-        opened = await asyncio.to_thread(_open, spool, archive.limits)
+        opened = await archive.turns.work(partial(_open, spool, archive.limits))
         left = archive.limits.instance_bytes
         for member in _files(opened, archive.limits):
-            inflated = await spooled(_inflated, opened, member, archive, left)
+            inflated = await spooled(archive.turns, _inflated, opened, member, archive, left)
             if not isinstance(inflated, Failed):
                 left -= inflated.size
             yield inflated

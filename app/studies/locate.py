@@ -1,10 +1,10 @@
-"""Find exactly one instance for this caller, and say why there is none: absent and hidden are the same 404."""
+"""Find the instances for this caller, and say why there is none: absent and hidden are the same 404, damaged ones are kept back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from app.errors import Gone, NotFound
+from app.errors import Corrupt, Gone, NotFound
 from app.model import Access, ChangeKind, DeletedRule, InstanceRecord, Level, Target
 from app.ports import Archive
 
@@ -12,8 +12,32 @@ from app.ports import Archive
 async def locate_one(archive: Archive, target: Target, access: Access) -> InstanceRecord:
     """The instance that the whole triple names; NotFound or Gone if any of the three UIDs does not fit."""
     async for record in archive.index.locate(target, access=access):
+        if record.quarantined:
+            raise quarantined()
         return record
     raise await absent(archive, target, access)
+
+
+async def locate_all(archive: Archive, target: Target, access: Access) -> tuple[list[InstanceRecord], int]:
+    """Every instance under the target that may be served, and how many are in quarantine. NotFound, Gone; Corrupt if all of them are."""
+    found = [record async for record in archive.index.locate(target, access=access)]
+    if not found:
+        raise await absent(archive, target, access)
+    sound = [record for record in found if not record.quarantined]
+    if not sound:
+        raise quarantined()
+    return sound, len(found) - len(sound)
+
+
+def ensure_sound(records: Iterable[InstanceRecord]) -> None:
+    """Corrupt if one of them is in quarantine: for answers that are made of all of them together."""
+    if any(record.quarantined for record in records):
+        raise quarantined()
+
+
+def quarantined() -> Corrupt:
+    """Damaged bytes are never served."""
+    return Corrupt("The stored data of this instance is damaged and kept back; restore it from a backup, or store the instance again")
 
 
 async def absent(archive: Archive, target: Target, access: Access) -> NotFound | Gone:

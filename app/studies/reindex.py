@@ -1,8 +1,8 @@
 """The index anew from the blobs alone: for a lost or damaged database, and the proof that nothing lives in the index only.
 
-Blobs are replayed in the order of receipt, so that the same attributes win as at the time (ADR 0005). What is replayed is what the store
-holds: the blob of an instance whose deletion was cut short by a crash is an instance again, and attributes of a study or a series
-which only a deleted or replaced instance has said are gone; what a replacing one overwrote is again what was received first.
+Blobs are replayed in the order of receipt, so that the same attributes win as at the time (ADR 0005). What was deleted or replaced, and is
+kept for a while, stands in the records of deletions and is left out. Attributes of a study or a series which only a deleted or replaced
+instance has said are gone; what a replacing one overwrote is again what was received first.
 Upkeep, not a transaction: nobody is shown an instance, so there is no caller and no audit record.
 """
 
@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from app.dicomweb.store_report import Failed, FailureReason
 from app.errors import Conflict, Corrupt, NotFound
-from app.model import Access, InstanceRecord, Outcome, Target
+from app.model import INSTANCES, Access, InstanceRecord, Outcome, Target
 from app.ports import Archive
 from app.studies.body import spooled
 from app.studies.examine import Receipt, examine
+from app.studies.purge import recorded
 
 BATCH = 32
 """Instances that are examined and then indexed in one transaction."""
@@ -42,9 +43,10 @@ async def reindex(archive: Archive, received: Callable[[str], float | None]) -> 
     if [record async for record in _first(archive)]:
         raise Conflict("The index is not empty: reindex fills an empty database, such as a new file or a new schema")
     batch: list[Receipt] = []
-    async for blob in archive.blobs.list(""):
+    gone = await recorded(archive)
+    async for blob in archive.blobs.list(INSTANCES):
         at = received(blob.key)
-        if at is None:
+        if at is None or blob.key in gone:
             continue
         batch.append(Receipt(blob.key, archive.web_key(blob.key), at))
         if len(batch) == BATCH:
@@ -57,7 +59,8 @@ async def reindex(archive: Archive, received: Callable[[str], float | None]) -> 
 
 async def count(archive: Archive, received: Callable[[str], float | None]) -> int:
     """How many blobs `reindex` will replay."""
-    return sum([received(blob.key) is not None async for blob in archive.blobs.list("")])
+    gone = await recorded(archive)
+    return sum([received(blob.key) is not None and blob.key not in gone async for blob in archive.blobs.list(INSTANCES)])
 
 
 async def _first(archive: Archive) -> AsyncIterator[InstanceRecord]:
@@ -99,7 +102,7 @@ async def _examined(archive: Archive, receipt: Receipt) -> InstanceRecord | Fail
     try:
         async for chunk in archive.blobs.read(receipt.key):
             await asyncio.to_thread(spool.write, chunk)
-        examined = await spooled(examine, spool, archive.spool, receipt, archive.limits)
+        examined = await spooled(archive.turns, examine, spool, archive.spool, receipt, archive.limits)
     except (Corrupt, NotFound) as error:
         return Failed(None, None, FailureReason.CANNOT_UNDERSTAND, error.detail)
     finally:

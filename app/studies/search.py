@@ -9,7 +9,7 @@ from app.dicomweb import framing, resources
 from app.dicomweb.query import Query, next_cursor
 from app.model import Action, Caller
 from app.ports import Archive
-from app.studies.answers import Wanted
+from app.studies.answers import Wanted, documents
 from app.studies.audited import audited
 
 
@@ -34,13 +34,14 @@ async def search(archive: Archive, caller: Caller, query: Query, wanted: Wanted,
         offer = wanted.choose(framing.OFFERS)
         most = archive.limits.search_results
         page = await archive.index.search(
-            replace(query, limit=most if query.limit is None else min(query.limit, most)), access=granted.access
+            replace(query, limit=most if query.limit is None else min(query.limit, most), room=archive.limits.search_bytes),
+            access=granted.access,
         )
         granted.detail.update(matches=len(page.matches))
         warnings = query.warnings + page.warnings
         if page.remaining:
             warnings += (f"There are {page.remaining} additional results that can be requested",)
         frame = framing.frame(offer, uuid.uuid4().hex)
-        matches = [framing.document(offer, resources.with_base(match, base)) for match in page.matches]
+        matches = await documents(offer, [resources.with_base(match, base) for match in page.matches])
         cursor = next_cursor(query, page.last, len(page.matches)) if page.last else ""
         return SearchAnswer(frame.content_type, frame.joined(matches), warnings, cursor, page.total)

@@ -1,44 +1,29 @@
-"""Whether index and blobs agree: bytes without a row, rows without their bytes, bytes that are no longer what was received.
+"""Whether index and blobs agree: bytes without a row, rows without their bytes, bytes that are no longer what was received, rows that say
+something else than the bytes.
 
-Reads all, changes nothing; `sweep` removes what nobody refers to. Runs beside a working server: a blob that is younger than the grace
-time may belong to a Store whose row is yet to come, and is left alone (the grace time must exceed the longest Store).
+`verify` reads all and changes nothing; `repair` does what is safe. Both run beside a working server: a blob that is younger than the grace
+time may belong to a Store whose row is yet to come, and is left alone. Memory is a page of keys, however large the archive.
 Upkeep, not a transaction: nobody is shown an instance, so there is no caller and no audit record.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from app.errors import Corrupt, NotFound
-from app.model import Access, InstanceRecord, Span, Target
-from app.ports import Archive
-from app.studies.store import blob_keys, discard
+from app.dicomweb.store_report import Failed
+from app.errors import NotFound
+from app.model import DELETIONS, INSTANCES, Blob, InstanceRecord, Target
+from app.ports import Archive, SupportsSweep
+from app.studies.inspection import Finding, Problem, derived, inspect
+from app.studies.purge import keys_of
+from app.studies.writing import discard
 
-EVERYTHING = Access()
 AT_ONCE = 8
 """Instances that are read at a time."""
 
-
-class Problem(StrEnum):
-    """What can be wrong. An orphan harms nobody; the others are lost or damaged instances, to be restored from a backup."""
-
-    ORPHAN = "orphan"  # bytes that no row refers to
-    MISSING = "missing"  # a row whose bytes are gone
-    DAMAGED = "damaged"  # bytes of another length or digest than at the time of receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One blob that is not as it should be; `target` is the instance whose row names it (none for an orphan)."""
-
-    problem: Problem
-    key: str
-    target: Target | None = None
-    size: int = 0
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,88 +35,116 @@ class Checked:
 
 
 async def verify(archive: Archive, *, digests: bool, grace: float) -> AsyncIterator[Finding | Checked]:
-    """Check every instance, then tell the orphans. With `digests` every byte is read, else only lengths are compared.
-
-    `grace`: seconds that a blob may be without a row. Memory: one key for each blob of the store.
-    """
-    # Blobs first, rows second: a row that is committed meanwhile then still finds its blob among the listed, and is never an orphan.
-    oldest = archive.now() - grace
-    orphans = {blob.key: blob.size async for blob in archive.blobs.list("") if blob.modified <= oldest}
-    async for records in _batches(archive):
-        for key in (key for record in records for key in blob_keys(record)):
-            orphans.pop(key, None)
-        for found in await asyncio.gather(*(_check(archive, record, digests) for record in records)):
+    """Check every instance, then every study's counts, then tell the orphans. With `digests` every byte is read, else only lengths are
+    compared. `grace`: seconds that a blob may be without a row."""
+    after = ""
+    while records := await archive.upkeep.by_blob(after, AT_ONCE):
+        for found in await asyncio.gather(*(_inspected(archive, record, digests) for record in records)):
             for finding in found:
                 yield finding
         for record in records:
             yield Checked(record.target, record.blob.size)
-    for key, size in orphans.items():
-        if await _is_there(archive, key):
-            yield Finding(Problem.ORPHAN, key, size=size)
+        after = records[-1].blob.key
+    async for uid in archive.upkeep.miscounted():
+        yield Finding(Problem.WRONG, "", Target(uid), detail="counts", derived=True)
+    async for blob in _unknown(archive, archive.now() - grace):
+        yield Finding(Problem.ORPHAN, blob.key, size=blob.size)
+
+
+async def repair(archive: Archive, findings: Sequence[Finding]) -> list[str]:
+    """What could be put right, a sentence each: orphans deleted, rows and web forms derived anew from sound bytes.
+
+    Instances with damaged bytes are quarantined: nobody gets them until they are restored or stored again. One whose bytes are gone is
+    left as it is.
+    """
+    told = []
+    orphans = await sweep(archive, [finding.key for finding in findings if finding.problem is Problem.ORPHAN])
+    if orphans:
+        told.append(f"{orphans} left-over blobs deleted")
+    renewed = {finding.key: finding for finding in findings if finding.derived and finding.key}
+    studies = {finding.target.study for finding in findings if not finding.key and finding.target is not None}
+    count = sum([await _renew(archive, finding) for finding in renewed.values()])
+    for uid in studies:
+        if uid is not None:
+            await archive.upkeep.recount(uid)
+    if count or studies:
+        told.append(f"{count} instances derived anew from their bytes, {len(studies)} studies counted again")
+    sound = [record for record in await archive.upkeep.quarantined() if not await inspect(archive, record, digests=True)]
+    await archive.upkeep.release([record.blob.key for record in sound])
+    if sound:
+        told.append(f"{len(sound)} quarantined instances are sound again and given free")
+    damaged = [finding.key for finding in findings if finding.problem is Problem.DAMAGED and not finding.derived]
+    await archive.upkeep.quarantine(damaged)
+    if damaged:
+        told.append(f"{len(damaged)} damaged instances quarantined: restore them from a backup, or store them again")
+    return told
+
+
+async def sweep_temporary(archive: Archive, grace: float) -> int:
+    """Delete unfinished files that nobody has written to for `grace` seconds; how many there were."""
+    if not isinstance(archive.blobs, SupportsSweep):
+        return 0
+    return await archive.blobs.sweep_temporary(archive.now() - grace)
 
 
 async def sweep(archive: Archive, orphans: Sequence[str]) -> int:
-    """Delete these blobs, and those that the index knows to have lost their row; how many there were."""
-    keys = tuple(dict.fromkeys((*orphans, *await archive.index.unused())))
-    await discard(archive, keys)
-    await archive.index.discard(keys)
-    return len(keys)
+    """Delete those of these blobs that nobody refers to; how many there were."""
+    count = 0
+    for start in range(0, len(orphans), PAGE):
+        # Claimed first: should the Store that has written one of them still go on, it gets an error now, and no row without bytes.
+        keys = await archive.upkeep.claim_orphans(orphans[start : start + PAGE])
+        await discard(archive, keys)
+        count += len(keys)
+    return count
 
 
-async def _batches(archive: Archive) -> AsyncIterator[list[InstanceRecord]]:
-    batch: list[InstanceRecord] = []
-    async for record in archive.index.locate(Target(), access=EVERYTHING):
-        batch.append(record)
-        if len(batch) == AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-async def _check(archive: Archive, record: InstanceRecord, digests: bool) -> list[Finding]:
-    problems = {key: problem for key in blob_keys(record) if (problem := await _problem(archive, record, key, digests)) is not None}
-    if problems and not await _still_refers(archive, record):
+async def _inspected(archive: Archive, record: InstanceRecord, digests: bool) -> list[Finding]:
+    found = await inspect(archive, record, digests=digests)
+    # It may have been deleted or replaced, bytes and all, while we looked.
+    if found and await archive.upkeep.of_blob(record.blob.key) is None:
         return []
-    return [Finding(problem, key, record.target, record.blob.size) for key, problem in problems.items()]
+    return found
 
 
-async def _problem(archive: Archive, record: InstanceRecord, key: str, digests: bool) -> Problem | None:
-    received = key == record.blob.key
-    try:
-        size = (await archive.blobs.stat(key)).size
-        if size != record.blob.size if received else size < _extent(record):
-            return Problem.DAMAGED
-        if digests and received and await _digest(archive, key) != record.digest:
-            return Problem.DAMAGED
-    except NotFound:
-        return Problem.MISSING
-    except Corrupt:
-        return Problem.DAMAGED
-    return None
+async def _renew(archive: Archive, finding: Finding) -> bool:
+    record = await archive.upkeep.of_blob(finding.key)
+    if record is None:
+        return False
+    async with derived(archive, record) as examined:
+        if isinstance(examined, Failed):
+            return False
+        if examined.web is not None:
+            await archive.blobs.put(examined.record.form.key, examined.web.body())
+            await archive.derived.forget([record.blob.key])
+        return await archive.upkeep.renew(examined.record)
 
 
-async def _digest(archive: Archive, key: str) -> str:
-    digest = hashlib.sha256()
-    async for chunk in archive.blobs.read(key):
-        digest.update(chunk)
-    return digest.hexdigest()
+async def _unknown(archive: Archive, oldest: float) -> AsyncIterator[Blob]:
+    """Blobs that nobody knows. Listed first and asked for then: a row that is committed meanwhile finds its blob among the listed."""
+    page: list[Blob] = []
+    async for blob in archive.blobs.list(INSTANCES):
+        if blob.modified <= oldest:
+            page.append(blob)
+        if len(page) == PAGE:
+            for orphan in await _orphans(archive, page):
+                yield orphan
+            page = []
+    for orphan in await _orphans(archive, page):
+        yield orphan
+    async for marker in archive.blobs.list(DELETIONS):
+        if marker.modified <= oldest and not await archive.upkeep.known(await keys_of(archive, marker.key)):
+            yield marker
 
 
-async def _still_refers(archive: Archive, record: InstanceRecord) -> bool:
-    """Whether the row is still there: it may have been deleted or replaced, bytes and all, while we looked."""
-    return any([now.blob.key == record.blob.key async for now in archive.index.locate(record.target, access=EVERYTHING)])
+async def _orphans(archive: Archive, page: Sequence[Blob]) -> list[Blob]:
+    known = set(await archive.upkeep.known([blob.key for blob in page]))
+    return [blob for blob in page if blob.key not in known and await _is_there(archive, blob.key)]
 
 
 async def _is_there(archive: Archive, key: str) -> bool:
-    """Whether the blob still lies there: its instance may have been deleted, row first and bytes next, after it was listed."""
+    """Whether the blob still lies there: it may have been purged after it was listed."""
     try:
         await archive.blobs.stat(key)
     except NotFound:
         return False
     return True
-
-
-def _extent(record: InstanceRecord) -> int:
-    """The least length of the blob that the form is cut from."""
-    return max((piece.end for piece in record.form.pieces if isinstance(piece, Span)), default=0)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +56,23 @@ def _refuse(token: str) -> None:
     raise ValueError(f"{token} is not JSON")
 
 
+@cache
+def _empty_index() -> Path:
+    """A database with the schema and without any row: made once, since all migrations take longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="radiolucent-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    migrate(f"sqlite:///{folder / 'index.sqlite3'}")
+    return folder / "index.sqlite3"
+
+
 async def open_site(folder: Path, **overrides: dict[str, Any]) -> AsyncIterator[Site]:
     """A site on `folder`; `overrides` are groups of settings."""
     overrides["storage"] = {"data_dir": folder, **overrides.get("storage", {})}
     settings = load_settings(**overrides)
     folder.mkdir(exist_ok=True)
-    migrate(settings.database_url)
+    database = settings.data_dir / "index.sqlite3"
+    if settings.database.url is None and not database.exists():
+        shutil.copy(_empty_index(), database)
     app = create_app(settings)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as http:

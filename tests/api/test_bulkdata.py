@@ -23,6 +23,9 @@ ANY_OCTETS = OCTETS + "; transfer-syntax=*"
 NATIVE = OCTETS + "; transfer-syntax=1.2.840.10008.1.2.1"
 JPEG = [b"\xff\xd8\xff" + bytes([n]) * 31 + b"\xff\xd9" for n in (1, 2)]
 J2K = b"\xff\x4f\xff\x51" + bytes(20)
+"""A head and nothing behind it: cannot be decoded."""
+HIERARCHICAL = "1.2.840.10008.1.2.4.65"
+"""A lossless syntax that no codec here reads."""
 UIDS: dict[str, Any] = {"study_uid": S, "series_uid": E, "instance_uid": N}
 
 
@@ -137,10 +140,19 @@ async def test_r25_what_has_no_acceptable_form_is_left_out_with_a_warning(site: 
 @pytest.mark.parametrize("suffix", ["", "/bulkdata", "/pixeldata"])
 @pytest.mark.parametrize("place", PLACES)
 async def test_r25_where_nothing_has_an_acceptable_form_it_is_406_with_the_offers(site: Site, place: str, suffix: str) -> None:
-    await site.store(encapsulated([J2K], JPEG2000Lossless, **UIDS))
+    await site.store(encapsulated([JPEG[0]], HIERARCHICAL, **UIDS))
     answer = await site.get(place + suffix, NATIVE)
     assert answer.status_code == 406
-    assert any("1.2.840.10008.1.2.4.90" in offer for offer in answer.json()["offers"])
+    assert any(HIERARCHICAL in offer for offer in answer.json()["offers"])
+
+
+@pytest.mark.parametrize("suffix", ["", "/bulkdata", "/pixeldata", "/frames/1", "/bulkdata/7FE00010"])
+async def test_pixel_data_that_are_damaged_are_422_in_any_form_but_the_stored_one(site: Site, suffix: str) -> None:
+    await site.store(encapsulated([J2K], JPEG2000Lossless, **UIDS))
+    for accept in (NATIVE, OCTETS + "; transfer-syntax=1.2.840.10008.1.2.4.80"):
+        answer = await site.get(PATH + suffix, accept)
+        assert (answer.status_code, answer.json()["title"]) == (422, "Cannot be processed")
+    assert (await site.get(PATH + suffix, ANY_OCTETS)).status_code == 200
 
 
 async def test_more_frames_than_a_request_may_have_are_413(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from app.model import Access, Target
 from tests.api.conftest import Site
-from tests.api.test_store import blobs, uids
+from tests.api.test_store import blobs, purge_now, uids
 from tests.builders import instance, study
 
 
@@ -24,6 +27,8 @@ async def test_what_is_deleted_is_gone_everywhere_and_the_rest_stays(site: Site,
     for suffix in ("", "/metadata", "/frames/1", "/bulkdata/7FE00010"):
         assert (await site.get(one + suffix)).status_code == 404
     assert len(await site.objects("/instances")) == left
+    assert len(blobs(site)) == 5, "deleted bytes are kept for a while, out of reach"
+    await purge_now(site)
     assert len(blobs(site)) == left
     assert (await site.http.delete(path)).status_code == 404
 
@@ -41,6 +46,7 @@ async def test_a_rewritten_instance_leaves_no_blob_behind(site: Site) -> None:
     await site.store(one)
     assert len(blobs(site)) == 2
     await site.http.delete("/studies/" + uids(one)[0])
+    await purge_now(site)
     assert blobs(site) == []
 
 
@@ -66,3 +72,36 @@ async def test_every_transaction_leaves_one_audit_record_also_a_refusal(site: Si
         ("delete", "success"),
     ]
     assert all(entry["request_id"] for entry in trail)
+
+
+async def test_what_was_derived_of_it_goes_with_it(site: Site) -> None:
+    one, other = instance(), instance()
+    await site.store(one, other)
+    await _derive(site)
+    assert len(derived(site)) == 2
+    await site.http.delete("/studies/" + uids(one)[0])
+    assert len(derived(site)) == 1
+
+
+async def test_what_was_derived_of_a_replaced_instance_goes_with_it(replacing_site: Site) -> None:
+    known = {"study_uid": "1.2", "series_uid": "1.3", "instance_uid": "1.4"}
+    await replacing_site.store(instance(**known))
+    await _derive(replacing_site)
+    assert len(derived(replacing_site)) == 1
+    await replacing_site.store(instance(**known, rows=9))
+    assert derived(replacing_site) == []
+
+
+async def _derive(site: Site) -> None:
+    archive = site.app.state.service.archive
+
+    async def make() -> bytes:
+        return b"derived"
+
+    async for record in archive.index.locate(Target(), access=Access()):
+        await archive.derived.made(record.blob.key, "a form", make)
+
+
+def derived(site: Site) -> list[Path]:
+    """The files of the cache."""
+    return [path for path in site.settings.cache_dir.rglob("*") if path.is_file()]

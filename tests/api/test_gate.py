@@ -100,7 +100,7 @@ async def test_health_and_version(site: Site) -> None:
     assert (await site.http.get("http://127.0.0.1/health/live")).json() == {"status": "ok"}
     ready = await site.http.get("http://127.0.0.1/health/ready")
     assert ready.status_code == 200
-    assert ready.json()["checks"] == {"storage": "ok", "database": "ok", "audit": "ok"}
+    assert ready.json()["checks"] == {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}
     assert (await site.http.get("http://127.0.0.1/version")).json()["name"] == "radiolucent"
 
 

@@ -115,6 +115,12 @@ async def test_an_origin_that_is_none_is_refused_as_a_foreign_one(site: Site, or
     assert (answer.status_code, answer.json()["code"]) == (403, "cross-site")
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip", "x"])
+async def test_a_compressed_body_is_refused(site: Site, coding: str) -> None:
+    answer = await site.http.post("/studies", content=instance(), headers={**DICOM, "Content-Encoding": coding})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-media-type")
+
+
 async def test_two_host_headers_are_refused(site: Site) -> None:
     answer = await site.http.get("/studies", headers=[("Host", "127.0.0.1"), ("Host", "attacker.example")])
     assert answer.status_code == 400

@@ -6,7 +6,7 @@ import pytest
 from pydicom.uid import JPEG2000Lossless
 
 from tests.api.conftest import Site
-from tests.builders import encapsulated, instance
+from tests.builders import compressed, instance
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"
 PLAIN, LOSSLESS = f"/studies/{STUDY}/series/{SERIES}/instances/1.1", f"/studies/{STUDY}/series/{SERIES}/instances/1.4"
@@ -18,7 +18,7 @@ async def full(site: Site) -> Site:
     uids = {"study_uid": STUDY, "series_uid": SERIES}
     await site.store(
         instance(**uids, instance_uid="1.1"),
-        encapsulated([b"\xff\x4f\xff\x51" + bytes(30)], JPEG2000Lossless, study_uid=STUDY, series_uid=SERIES, instance_uid="1.4"),
+        compressed(JPEG2000Lossless, study_uid=STUDY, series_uid=SERIES, instance_uid="1.4"),
     )
     return site
 

@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
 from tests.api.conftest import BASE, Site
-from tests.builders import encapsulated, instance, study
+from tests.builders import compressed, encapsulated, instance, study
 from tests.parts import parts_of
 
 PART10 = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -78,14 +78,25 @@ async def test_what_never_goes_out_is_rewritten_to_explicit_little_endian(site: 
     assert received == original
 
 
-async def test_lossless_pixels_come_as_stored_or_not_at_all(site: Site) -> None:
-    await site.store(encapsulated([b"\xff\x4f\xff\x51" + bytes(20)], JPEG2000Lossless, study_uid=S, series_uid=E, instance_uid=N))
+async def test_lossless_pixels_come_as_stored_where_any_syntax_will_do_and_else_decompressed(site: Site) -> None:
+    sent = compressed(JPEG2000Lossless, study_uid=S, series_uid=E, instance_uid=N)
+    await site.store(sent)
     (part,) = parts_of(await site.get(PATH, PART10))
     assert part.content_type == "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.90"
+    assert part.body == sent
+    assert (await site.get(PATH, "*/*")).status_code == 200
+    (part,) = parts_of(await site.get(PATH, DEFAULT_PART10))
+    assert part.content_type == "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
+    assert read(part.body).PixelData == read(instance(rows=32, columns=32)).PixelData
+
+
+async def test_a_syntax_that_cannot_be_decoded_comes_as_stored_or_not_at_all(site: Site) -> None:
+    hierarchical = "1.2.840.10008.1.2.4.65"
+    await site.store(encapsulated([b"\xff\xd8\xff" + bytes(20)], hierarchical, study_uid=S, series_uid=E, instance_uid=N))
     assert (await site.get(PATH, "*/*")).status_code == 200
     refused = await site.get(PATH, DEFAULT_PART10)
     assert refused.status_code == 406
-    assert 'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.90' in refused.json()["offers"]
+    assert f'multipart/related; type="application/dicom"; transfer-syntax={hierarchical}' in refused.json()["offers"]
 
 
 async def test_a_study_of_mixed_syntaxes_comes_in_part_with_206_and_a_warning(site: Site) -> None:
@@ -217,7 +228,9 @@ async def test_compressed_frames_come_as_stored_and_are_never_mislabelled(site: 
     single = await site.get(PATH + "/frames/3", "image/jpeg")
     assert single.headers["content-type"] == "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50"
     refused = await site.get(PATH + "/frames/1", 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1')
-    assert refused.status_code == 406
+    assert refused.status_code == 422, "these frames are no images"
+    refused = await site.get(PATH + "/frames/1", 'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.4.70')
+    assert refused.status_code == 406, "what was lossy once is not made lossless"
     assert refused.json()["offers"]
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import pydicom
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
 from tests.api.conftest import Site, open_site
-from tests.builders import encapsulated, instance
+from tests.builders import compressed, dataset, encapsulated, instance
 
 S, E, N = "1.2.3", "1.2.3.4", "1.2.3.4.5"
 UIDS: dict[str, Any] = {"study_uid": S, "series_uid": E, "instance_uid": N}
 NAMED = {"requestType": "WADO", "studyUID": S, "seriesUID": E, "objectUID": N, "contentType": "application/dicom"}
 EXPLICIT = "1.2.840.10008.1.2.1"
+HIERARCHICAL = "1.2.840.10008.1.2.4.65"
 
 
 async def wado(site: Site, values: dict[str, str | None] | None = None, path: str = "/wado") -> httpx.Response:
@@ -48,14 +51,17 @@ async def test_what_never_goes_out_is_rewritten(site: Site) -> None:
 
 
 async def test_a_compressed_file_comes_where_its_syntax_is_named(site: Site) -> None:
-    sent = encapsulated([b"\xff\x4f\xff\x51" + bytes(20)], JPEG2000Lossless, **UIDS)
+    sent = compressed(JPEG2000Lossless, **UIDS)
     await site.store(sent)
     for syntax in (JPEG2000Lossless, "*"):
         assert (await wado(site, {"transferSyntax": syntax})).content == sent
-    for other in (None, EXPLICIT, JPEGBaseline8Bit):
-        refused = await wado(site, {"transferSyntax": other})
-        assert refused.status_code == 406
-        assert refused.json()["offers"]
+    for plain in (None, EXPLICIT):
+        answer = await wado(site, {"transferSyntax": plain})
+        assert answer.headers["content-type"] == f"application/dicom; transfer-syntax={EXPLICIT}"
+        assert pydicom.dcmread(io.BytesIO(answer.content)).PixelData == dataset(rows=32, columns=32).PixelData
+    refused = await wado(site, {"transferSyntax": JPEGBaseline8Bit})
+    assert refused.status_code == 406
+    assert refused.json()["offers"]
 
 
 async def test_a_file_that_can_be_nothing_but_lossy_comes_without_being_named(site: Site) -> None:
@@ -65,12 +71,12 @@ async def test_a_file_that_can_be_nothing_but_lossy_comes_without_being_named(si
 
 
 async def test_a_syntax_that_cannot_be_had_is_refused_with_the_parameter_that_helps(site: Site) -> None:
-    await site.store(encapsulated([b"\xff\x4f\xff\x51" + bytes(30)], JPEG2000Lossless, **UIDS))
+    await site.store(encapsulated([b"\xff\xd8\xff" + bytes(30)], HIERARCHICAL, **UIDS))
     for syntax in (None, ExplicitVRLittleEndian):
         refused = await wado(site, {"transferSyntax": syntax})
         assert refused.status_code == 406
         assert "transferSyntax=*" in refused.json()["detail"]
-        assert refused.json()["offers"] == [f"application/dicom; transfer-syntax={JPEG2000Lossless}"]
+        assert refused.json()["offers"] == [f"application/dicom; transfer-syntax={HIERARCHICAL}"]
     assert (await wado(site, {"transferSyntax": "*"})).status_code == 200
 
 
@@ -87,9 +93,12 @@ async def test_a_syntax_that_cannot_be_had_is_refused_with_the_parameter_that_he
         ({"objectUID": "1.2.3.4.6"}, 404),
         ({"seriesUID": "1.2.3.5"}, 404),
         ({"contentType": "application/json"}, 406),
-        ({"contentType": None}, 501),
-        ({"contentType": "image/jpeg"}, 501),
         ({"anonymize": "yes"}, 501),
+        ({"contentType": None, "anonymize": "yes"}, 501),
+        ({"rows": "100"}, 400),
+        ({"presentationUID": "1.2.9", "presentationSeriesUID": "1.2.8"}, 400),
+        ({"contentType": "image/tiff"}, 406),
+        ({"contentType": "multipart/related"}, 406),
     ],
 )
 async def test_the_status_tells_what_was_wrong(site: Site, values: dict[str, str | None], status: int) -> None:

@@ -92,7 +92,7 @@ def test_import_tells_what_was_stored_what_was_there_and_what_was_refused(radiol
     assert counts(again.stdout) == {"stored": 0, "already there": 7, "refused": 1}
 
     sound = radiolucent("verify", "--data", "archive", "--grace", "0")
-    assert (sound.returncode, sound.stdout) == (0, "6 instances checked: 0 orphan, 0 missing, 0 damaged\n")
+    assert (sound.returncode, sound.stdout) == (0, "6 instances checked: 0 orphan, 0 missing, 0 damaged, 0 wrong\n")
 
 
 def test_import_refuses_other_content_under_a_known_uid_and_names_the_file(

@@ -6,7 +6,7 @@ import logging.config
 import sys
 
 from app.cli.logs import JsonLines, log_config
-from app.settings import Log
+from app.settings.groups import Log
 
 
 def record(message: str, *arguments: object, failed: bool = False) -> logging.LogRecord:

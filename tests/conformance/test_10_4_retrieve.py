@@ -14,7 +14,8 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
 from tests.api.conftest import BASE, Site
-from tests.builders import encapsulated, instance, study
+from tests.builders import compressed, dataset, encapsulated, instance, study
+from tests.counting import counted
 from tests.parts import parts_of
 
 PART10 = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -249,3 +250,17 @@ async def test_r29_a_retrieve_that_meets_a_delete_is_whole_or_404(site: Site) ->
         assert retrieved.status_code in {200, 404}
         if retrieved.status_code == 200:
             assert {part.body for part in parts_of(retrieved)} == set(parts)
+
+
+async def test_r30_sixty_four_requests_at_once_decode_each_frame_once(site: Site) -> None:
+    jobs = counted(site)
+    uids = {"study_uid": "1.2.30", "series_uid": "1.2.30.1", "instance_uid": "1.2.30.1.1"}
+    await site.store(compressed(JPEG2000Lossless, **uids, frames=8))
+    native = dataset(rows=32, columns=32, frames=8).PixelData
+    place = "/studies/1.2.30/series/1.2.30.1/instances/1.2.30.1.1/frames/"
+    numbers = [number for _ in range(8) for number in range(1, 9)]
+    answers = await asyncio.gather(*(site.get(f"{place}{number}", "application/octet-stream") for number in numbers))
+    assert [answer.content for answer in answers] == [native[(number - 1) * 2048 :][:2048] for number in numbers]
+    assert sorted(jobs.jobs.values()) == [1] * 8
+    assert (await site.get(place + "1,2,3,4,5,6,7,8", 'multipart/related; type="application/octet-stream"')).status_code == 200
+    assert sum(jobs.jobs.values()) == 8, "and are kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from array import array
 from collections.abc import AsyncIterator, Callable
@@ -9,18 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pydicom
 import pytest
 from pydicom.uid import (
     MPEG4HP41,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
 )
 
 from tests.api.conftest import Site, open_site
-from tests.builders import encapsulated, instance
+from tests.builders import compressed, dataset, encapsulated, instance
 from tests.parts import parts_of
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"
@@ -31,7 +36,7 @@ STORED: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "1.1": lambda uids: instance(**uids),
     "1.2": lambda uids: instance(**uids, transfer_syntax=ImplicitVRLittleEndian),
     "1.3": lambda uids: instance(**uids, transfer_syntax=ExplicitVRBigEndian),
-    "1.4": lambda uids: encapsulated([b"\xff\x4f\xff\x51" + bytes(30)], JPEG2000Lossless, **uids),
+    "1.4": lambda uids: compressed(JPEG2000Lossless, **uids),
     "1.5": lambda uids: encapsulated([JPEG], JPEGBaseline8Bit, **uids),
     "1.6": lambda uids: encapsulated([JPEG], JPEGLosslessSV1, **uids),
     "1.7": lambda uids: encapsulated([bytes(200)], MPEG4HP41, **uids),
@@ -170,6 +175,22 @@ async def test_n19_big_endian_goes_out_with_its_pixels_swapped(full: Site) -> No
     assert parts_of(answer)[0].body == as_written.tobytes()
 
 
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, RLELossless])
+async def test_n20_a_lossless_form_goes_out_decompressed_where_no_syntax_is_named(site: Site, syntax: str) -> None:
+    uids = {"study_uid": STUDY, "series_uid": SERIES, "instance_uid": "1.1"}
+    await site.store(compressed(syntax, **uids))
+    native = dataset(rows=32, columns=32).PixelData
+    for accept in (MULTIPART, "application/dicom"):
+        answer = await site.get(PLAIN, accept)
+        content = parts_of(answer)[0].body if accept == MULTIPART else answer.content
+        made = pydicom.dcmread(io.BytesIO(content))
+        assert made.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+        assert made.PixelData == native
+    answer = await site.get(PLAIN + "/frames/1", 'multipart/related; type="application/octet-stream"')
+    assert syntax_of(answer) == ExplicitVRLittleEndian
+    assert parts_of(answer)[0].body == native
+
+
 async def test_n21_a_lossy_form_goes_out_as_stored_where_no_syntax_is_named(full: Site) -> None:
     assert syntax_of(await full.get(LOSSY, MULTIPART)) == JPEGBaseline8Bit
 
@@ -186,6 +207,9 @@ async def test_n23_a_boundary_in_the_accept_header_is_ignored(full: Site) -> Non
 async def test_n24_jpeg_without_a_syntax_means_the_lossless_one(full: Site) -> None:
     answer = await full.get(LOSSLESS_JPEG + "/frames/1", 'multipart/related; type="image/jpeg"')
     assert parts_of(answer)[0].content_type == f"image/jpeg; transfer-syntax={JPEGLosslessSV1}"
+    assert parts_of(answer)[0].body == JPEG
+    answer = await full.get(LOSSLESS + "/frames/1", 'multipart/related; type="image/jpeg"')
+    assert parts_of(answer)[0].content_type == f"image/jpeg; transfer-syntax={JPEGLosslessSV1}", "what is stored otherwise becomes that"
 
 
 @pytest.mark.parametrize("uid", list(STORED))

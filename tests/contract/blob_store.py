@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.errors import Corrupt, NotFound
+from app.errors import Corrupt, Missing, NotFound
 from app.model import Blob, Span
 from app.ports import BlobStore
-from app.storage.keys import new_key, web_key
+from app.storage.keys import deletion_key, new_key, web_key
 
 RawKeys = Callable[[], set[str]]
 
@@ -254,14 +254,14 @@ class BlobStoreContract:
         await store.delete(a_key())
         assert raw_keys() == set()
 
-    async def test_what_is_absent_is_not_found(self, store: BlobStore) -> None:
+    async def test_what_is_absent_is_not_found_and_missing_to_who_was_promised_it(self, store: BlobStore) -> None:
         key = a_key()
         with pytest.raises(NotFound):
             await store.stat(key)
-        with pytest.raises(NotFound):
+        with pytest.raises(Missing):
             await whole(store, key)
         for spans in ([Span(0, 1)], [Span(0, 0)], []):
-            with pytest.raises(NotFound):
+            with pytest.raises(Missing):
                 await store.read_spans(key, spans)
 
     async def test_errors_name_neither_key_nor_place(self, store: BlobStore, key: str) -> None:
@@ -301,6 +301,11 @@ class BlobStoreContract:
             await store.put(key, chunks(b"x"))
         for prefix in ["instances", "instances/", keys[0][:-1], keys[0], *(keys[0][:cut] for cut in (12, 15, 16, 17, 20, 21, 30))]:
             assert [blob.key for blob in await listed(store, prefix)] == [key for key in keys if key.startswith(prefix)]
+        record = deletion_key(1_700_000_002.0)
+        await store.put(record, chunks(keys[0].encode()))
+        assert [blob.key for blob in await listed(store, "deletions/")] == [record]
+        assert [blob.key for blob in await listed(store)] == [record, *keys]
+        assert [blob.key for blob in await listed(store, "instances/")] == keys
         for prefix in ["x", "/", "..", "../", "instances/..", "instances//", "tmp/", keys[0] + "x"]:
             assert await listed(store, prefix) == []
 

@@ -1,11 +1,14 @@
-"""A database of the first version, with what was stored in it, becomes one of this version and loses nothing."""
+"""A database of any earlier version, with what was stored in it, becomes one of this version and loses nothing, kill -9 or not."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, insert, select, text
 
 from app.index import migrate, open_index
@@ -37,12 +40,29 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> object:
         yield [new, old]
 
 
-def make_first_version(url: str) -> None:
+VERSIONS = sorted(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+KILLED = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from app.index import migrate
+left = int(sys.argv[2])
+@event.listens_for(Engine, "before_cursor_execute")
+def count(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+migrate(sys.argv[1])
+"""
+
+
+def make_version(url: str, version: str) -> None:
     opened = engine(parse(url), 1)
     with opened.begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, version)
     opened.dispose()
 
 
@@ -64,13 +84,14 @@ def copy(new: str, old: str) -> None:
     goal.dispose()
 
 
-async def test_what_the_first_version_has_stored_is_found_by_this_one(urls: list[str]) -> None:
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+async def test_what_an_earlier_version_has_stored_is_found_by_this_one(urls: list[str], version: str) -> None:
     new, old = urls
     index = open_index(new)
     await index.add(RECORDS, REFUSE)
     expected = [objects(await index.search(query(level), access=ALL)) for level in Level]
     await index.close()
-    make_first_version(old)
+    make_version(old, version)
     copy(new, old)
     migrate(old)
     index = open_index(old, site=SITE)
@@ -91,9 +112,29 @@ async def test_what_the_first_version_has_stored_is_found_by_this_one(urls: list
 
 def test_every_version_is_one_step_from_the_one_before(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/steps.db"
-    make_first_version(url)
+    make_version(url, "0001")
     migrate(url)
     opened = engine(parse(url), 1, reading=True)
     with opened.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
     opened.dispose()
+
+
+async def test_a_migration_that_is_killed_at_any_statement_is_begun_again(urls: list[str]) -> None:
+    new, old = urls
+    index = open_index(new)
+    await index.add(RECORDS, REFUSE)
+    expected = [objects(await index.search(query(level), access=ALL)) for level in Level]
+    await index.close()
+    make_version(old, "0001")
+    copy(new, old)
+    killed = 0
+    for statement in (2, 5, 9, 15, 24, 36):
+        done = subprocess.run([sys.executable, "-c", KILLED, old, str(statement)], check=False)
+        killed += done.returncode != 0
+    assert killed >= 4
+    migrate(old)
+    index = open_index(old)
+    assert [objects(await index.search(query(level), access=ALL)) for level in Level] == expected
+    await index.check()
+    await index.close()

@@ -10,6 +10,7 @@ from app.errors import Unavailable
 from app.index import SqlIndex, migrate, open_index
 from app.index.database import Database
 from tests.contract.index import ALL, REFUSE, WritingContract, outcomes, target, uids
+from tests.contract.index_feed import FollowingContract, WebhooksContract
 from tests.contract.index_reading import ReadingContract
 from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
@@ -33,7 +34,7 @@ def empty_postgres(postgres_schema: str) -> str:
     return postgres_schema
 
 
-class TestPostgresIndex(WritingContract, ReadingContract, SearchingContract):
+class TestPostgresIndex(WritingContract, FollowingContract, WebhooksContract, ReadingContract, SearchingContract):
     @pytest.fixture
     def url(self, empty_postgres: str) -> str:
         return empty_postgres

@@ -15,6 +15,7 @@ from app.errors import Busy, Unavailable
 from app.index import SqlIndex, migrate, open_index
 from app.index.database import Database
 from tests.contract.index import ALL, REFUSE, WritingContract, located, outcomes, target, the_study, uids, value
+from tests.contract.index_feed import FollowingContract, WebhooksContract
 from tests.contract.index_reading import ReadingContract
 from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
@@ -23,6 +24,7 @@ ADD = """
 import asyncio, sys
 from app.index import open_index
 from app.model import ConflictRule
+from tests.contract.index_feed import FollowingContract, WebhooksContract
 from tests.contract.index_reading import ReadingContract
 from tests.contract.index_searching import SearchingContract
 from tests.contract.records import record
@@ -49,7 +51,7 @@ def path(empty_sqlite: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_sqlite, tmp_path / "index.db"))
 
 
-class TestSqliteIndex(WritingContract, ReadingContract, SearchingContract):
+class TestSqliteIndex(WritingContract, FollowingContract, WebhooksContract, ReadingContract, SearchingContract):
     @pytest.fixture
     def url(self, path: Path) -> str:
         return f"sqlite:///{path}"

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.builders import multipart
+
 START_SECONDS = 60.0
 
 
@@ -30,6 +32,11 @@ class Server:
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}/dicom-web"
+
+    def store(self, *files: bytes) -> httpx.Response:
+        """Store Part 10 files; what is not a success is an error."""
+        body, content_type = multipart(list(files))
+        return httpx.post(self.base + "/studies", content=body, headers={"Content-Type": content_type}, timeout=120).raise_for_status()
 
     def kill(self) -> None:
         """As a power cut would: no chance to tidy up."""

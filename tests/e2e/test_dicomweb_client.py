@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicomweb_client.api import DICOMwebClient
+from PIL import Image
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 from requests import HTTPError
 
@@ -109,12 +110,13 @@ def test_delete_of_instance_and_series(client: DICOMwebClient, stored: list[pydi
         client.retrieve_instance_metadata(first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID)
 
 
-def test_what_is_not_supported_yet_says_so(client: DICOMwebClient, stored: list[pydicom.Dataset]) -> None:
+def test_rendered(client: DICOMwebClient, stored: list[pydicom.Dataset]) -> None:
     first = stored[0]
     place = (first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID)
-    with pytest.raises(HTTPError, match="501"):
-        client.retrieve_instance_rendered(*place)
-    with pytest.raises(HTTPError, match="501"):
-        client.retrieve_series_rendered(*place[:2])
-    with pytest.raises(HTTPError, match="501"):
-        client.retrieve_instance_frames_rendered(*place, frame_numbers=[1])
+    frame = client.retrieve_instance_frames_rendered(*place, frame_numbers=[2], media_types=("image/png",))
+    assert Image.open(io.BytesIO(frame)).size == (first.Columns, first.Rows)
+    animation = client.retrieve_instance_rendered(*place, media_types=("image/gif",), params={"viewport": "32,32"})
+    assert animation.startswith(b"GIF89a\x20\0\x20\0")
+    assert client.retrieve_series_rendered(*place[:2]).count(b"Content-Type: image/jpeg") == 6
+    with pytest.raises(HTTPError, match="406"):
+        client.retrieve_series_rendered(*place[:2], media_types=("image/png",))

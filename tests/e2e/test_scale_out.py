@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,4 +57,6 @@ def test_workers_on_postgresql_and_s3(tmp_path: Path, postgres: Postgres, seawee
         }
         with running(tmp_path / "data", workers=2, environment=environment) as server:
             walk(server)
+        command = [sys.executable, "-m", "app", "purge", "--now", "--data", str(tmp_path / "data")]
+        subprocess.run(command, check=True, env={**os.environ, **environment})
         assert seaweedfs.keys("scale-out") <= {"probe"}, "deleted instances left blobs behind"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +67,10 @@ def test_m7_a_reader_that_goes_away_leaves_the_server_well(server: Server) -> No
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode())
             assert connection.recv(1000)
     assert httpx.get(server.base + "/studies?limit=1", timeout=20).status_code == 200
-    assert len(list(handles.iterdir())) <= before + 5
+    deadline = time.monotonic() + 30
+    while len(list(handles.iterdir())) > before + 5:  # a busy machine takes its time to notice that a reader is gone
+        assert time.monotonic() < deadline, f"{before} files were open before, {len(list(handles.iterdir()))} are now"
+        time.sleep(0.1)
 
 
 def test_a_sender_that_goes_away_leaves_nothing(server: Server) -> None:

@@ -11,6 +11,7 @@ OWNERS = {
     "object store": {"app.storage.s3"},
     "web framework": {"app.api", "app.main"},
     "pydicom": {"app.dicom", "app.dicomweb"},
+    "arrays": {"app.pixels"},
 }
 
 

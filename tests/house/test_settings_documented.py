@@ -4,7 +4,8 @@ from pathlib import Path
 
 from app.cli import settings_pages
 from app.model import Limits
-from app.settings import LimitSettings, Settings, load_settings
+from app.settings import Settings, load_settings
+from app.settings.groups import LimitSettings
 
 
 def test_env_example_is_drawn_from_the_settings(root: Path) -> None:

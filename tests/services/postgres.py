@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -21,11 +22,36 @@ import pytest
 MISSING = "PostgreSQL's server programs are missing: install them with `apt-get install postgresql`"
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How the server of a folder is started and ended, and where it tells of itself."""
+
+    command: list[str]
+    stop: list[str]
+    log: Path
+
+
 class Server:
     """A running server; every database in it belongs to one test."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, cluster: Cluster, bin_: Path) -> None:
         self.port = port
+        self._cluster = cluster
+        self._bin = bin_
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin, or begin again with all that was there."""
+        with self._cluster.log.open("ab") as output:
+            self._process = subprocess.Popen(self._cluster.command, stdout=output, stderr=output, cwd="/")
+        _wait(self._bin, self.port, self._process, self._cluster.log)
+
+    def stop(self) -> None:
+        """End at once, as if it had crashed."""
+        if self._process is not None:
+            subprocess.run(self._cluster.stop, capture_output=True, check=False)
+            self._process.wait(30)
+            self._process = None
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -76,15 +102,14 @@ def running(settings: dict[str, str] | None = None) -> Iterator[Server]:
             **(settings or {}),
         }
         options = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
-        with log.open("wb") as output:
-            command = [str(word) for word in [*who, bin_ / "postgres", "-D", data, "-p", port, *options]]
-            process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/")
-            try:
-                _wait(bin_, port, process, log)
-                yield Server(port)
-            finally:
-                subprocess.run([*who, str(bin_ / "pg_ctl"), "stop", "-m", "immediate", "-D", str(data)], capture_output=True, check=False)
-                process.wait(30)
+        command = [str(word) for word in [*who, bin_ / "postgres", "-D", data, "-p", port, *options]]
+        cluster = Cluster(command, [str(word) for word in (*who, bin_ / "pg_ctl", "stop", "-m", "immediate", "-D", data)], log)
+        server = Server(port, cluster, bin_)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def _as_owner(data: Path) -> list[str]:

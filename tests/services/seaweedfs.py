@@ -13,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -24,6 +24,10 @@ import pytest
 START_WITHIN = 60.0
 BUCKET = "radiolucent"
 _FOLDER = 1 << 31
+
+
+def _nothing() -> None:
+    """Only the server that was started knows how to stop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,12 @@ class SeaweedFS:
     secret_access_key: str = "only-for-tests"
     bucket: str = BUCKET
     region: str = "us-east-1"
+    stop: Callable[[], None] = _nothing
+    start: Callable[[], None] = _nothing
 
-    def url(self, prefix: str) -> str:
-        """The URL of a blob store below this prefix of the bucket."""
-        return f"s3://{self.bucket}/{prefix}?endpoint={self.endpoint}&region={self.region}"
+    def url(self, prefix: str, endpoint: str | None = None) -> str:
+        """The URL of a blob store below this prefix of the bucket; `endpoint` is that of a proxy in between."""
+        return f"s3://{self.bucket}/{prefix}?endpoint={endpoint or self.endpoint}&region={self.region}"
 
     def keys(self, prefix: str) -> set[str]:
         """What lies below a prefix, without it, as the file system behind S3 has it; and the parts of any unfinished upload."""
@@ -69,11 +75,17 @@ def running() -> Iterator[SeaweedFS]:
         (folder / "data").mkdir()
         (folder / "s3.json").write_text(json.dumps(_identities(server)), encoding="utf-8")
         log = stack.enter_context((folder / "log").open("wb"))
-        process = subprocess.Popen([_binary(), *_arguments(folder, s3, filer, others)], stdout=log, stderr=log, cwd=folder)
+        command = [_binary(), *_arguments(folder, s3, filer, others)]
+        processes: list[subprocess.Popen[bytes]] = []
+
+        def begin() -> None:
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
+            _wait(server, processes[-1], folder / "log")
+
         stack.callback(_sweep, {s3, filer, *others})
-        stack.callback(_stop, process)
-        _wait(server, process, folder / "log")
-        yield server
+        stack.callback(lambda: _stop(processes[-1]))
+        begin()
+        yield replace(server, stop=lambda: _stop(processes[-1]), start=begin)
 
 
 @pytest.fixture(scope="session")

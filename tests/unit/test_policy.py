@@ -5,7 +5,7 @@ import pytest
 from app.access.policy import LocalPolicy
 from app.access.tokens import LocalAuthenticator
 from app.errors import Forbidden
-from app.model import Access, Action, Caller
+from app.model import Access, Action, Caller, Credential
 from app.ports import AccessPolicy, Authenticator
 
 
@@ -25,4 +25,4 @@ async def test_no_other_kind_of_caller_may_do_anything(kind: str, action: Action
 @pytest.mark.parametrize("authorization", [None, "", "Bearer something", "Basic bm9ib2R5Og=="])
 async def test_in_local_mode_everyone_is_the_local_caller(authorization: str | None) -> None:
     authenticator: Authenticator = LocalAuthenticator()
-    assert await authenticator.caller(authorization, "127.0.0.1") == Caller("local", "local", "127.0.0.1")
+    assert await authenticator.caller(Credential(authorization, "127.0.0.1")) == Caller("local", "local", "127.0.0.1")

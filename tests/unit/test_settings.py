@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.dicomweb.hosts import is_loopback
 from app.model import ConflictRule
-from app.settings import Settings, SettingsError, is_loopback, load_settings, refuse_unsafe
+from app.settings import Settings, SettingsError, load_settings, refuse_unsafe
 
 
 def test_without_any_setting_all_lies_under_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from app.main import build_archive
 from app.model import InstanceRecord
 from app.ports import Archive
 from app.settings import Settings, load_settings
-from app.studies.store import commit, keep
+from app.studies.store import commit
+from app.studies.writing import keep
 
 Storing = Callable[[Archive, bytes], Awaitable[InstanceRecord]]
 

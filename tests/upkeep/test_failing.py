@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import sqlite3
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +15,16 @@ from app.cli.intake import Told, into_archive
 from app.cli.sources import find
 from app.dicomweb.multipart import boundary_of
 from app.dicomweb.store_report import FailureReason
-from app.errors import InvalidMultipart, Unavailable
+from app.errors import InsufficientStorage, InvalidMultipart, Unavailable
 from app.main import build_archive
 from app.model import Access, Blob, Caller, Target
 from app.ports import Archive
 from app.settings import Settings, load_settings
 from app.storage.local import LocalStore
 from app.storage.spool import spools
+from app.studies.inspection import Finding, Problem
 from app.studies.store import StoreAnswer, StoreRequest, store
-from app.studies.verify import Finding, Problem, verify
+from app.studies.verify import verify
 from tests.builders import instance, multipart
 
 CALLER = Caller("test")
@@ -38,13 +39,13 @@ class AwayStore(LocalStore):
         self.failing_put = failing_put
         self.away = True
 
-    async def put(self, key: str, body: AsyncIterable[bytes]) -> Blob:
+    async def put_unsettled(self, key: str, body: AsyncIterable[bytes]) -> Blob:
         self.failing_put -= 1
         if self.failing_put == 0:
             raise Unavailable("The volume is away.")
-        return await super().put(key, body)
+        return await super().put_unsettled(key, body)
 
-    async def adopt(self, key: str, path: Path) -> Blob | None:
+    async def adopt_unsettled(self, key: str, path: Path) -> Blob | None:
         return None
 
     async def delete(self, key: str) -> None:
@@ -172,3 +173,33 @@ async def test_an_import_that_ends_early_takes_back_its_batch(archive: Archive, 
         await into_archive(replace(archive, spool=spools(place, 20_000)), sources, 2, told.append)
     assert told == []
     assert await blobs(archive) == set()
+
+
+async def test_a_request_of_which_nothing_fits_on_the_disk_is_insufficient_storage(tmp_path: Path) -> None:
+    settings = load_settings(storage={"data_dir": tmp_path / "data", "spool_memory": 64 * MIB, "reserve": 2**60})
+    async with build_archive(settings) as archive:
+        with pytest.raises(InsufficientStorage):
+            await sent(archive, instance(), instance())
+        with pytest.raises(InsufficientStorage):
+            await archive.blobs.check()
+        assert await blobs(archive) == set()
+
+
+async def test_what_is_wrong_with_an_object_is_told_though_the_disk_is_full(tmp_path: Path) -> None:
+    settings = load_settings(storage={"data_dir": tmp_path / "data", "spool_memory": 64 * MIB, "reserve": 2**60})
+    async with build_archive(settings) as archive:
+        answer = await sent(archive, instance(), b"no DICOM at all")
+        assert [failed.reason for failed in answer.failed] == [FailureReason.OUT_OF_RESOURCES, FailureReason.CANNOT_UNDERSTAND]
+
+
+async def test_nothing_is_left_of_a_request_whose_folder_cannot_be_flushed(archive: Archive, settings: Settings) -> None:
+    class Unflushed(LocalStore):
+        async def settle(self, keys: Iterable[str]) -> None:
+            raise Unavailable("The disk is away")
+
+    store_ = Unflushed(settings.data_dir / "blobs")
+    with pytest.raises(Unavailable):
+        await sent(replace(archive, blobs=store_), instance(), instance())
+    await store_.close()
+    assert await blobs(archive) == set()
+    assert await in_use(archive) == set()

@@ -18,7 +18,8 @@ from app.model import BASE_MARK, Access, ConflictRule, InstanceRecord, JsonObjec
 from app.ports import Archive
 from app.settings import Settings, load_settings
 from app.studies.reindex import count, reindex
-from app.studies.store import commit, keep
+from app.studies.store import commit
+from app.studies.writing import keep
 from tests.builders import corpus, dataset, instance, part10, study
 from tests.upkeep.conftest import Storing, spoil
 

@@ -10,7 +10,9 @@ from app.model import Access, Caller, Target
 from app.ports import Archive
 from app.settings import Settings
 from app.studies.delete import delete
-from app.studies.verify import Checked, Finding, Problem, sweep, verify
+from app.studies.inspection import Finding, Problem
+from app.studies.purge import purge
+from app.studies.verify import Checked, sweep, verify
 from tests.builders import instance
 from tests.upkeep.conftest import Storing, spoil
 
@@ -81,11 +83,13 @@ async def test_sweeping_removes_orphans_and_keeps_instances(archive: Archive, st
     assert (await archive.blobs.stat(record.blob.key)).size == record.blob.size
 
 
-async def test_sweeping_finishes_a_deletion_that_was_cut_short(archive: Archive, storing: Storing) -> None:
+async def test_a_deletion_that_was_cut_short_is_no_finding_and_its_bytes_are_purged_in_time(archive: Archive, storing: Storing) -> None:
     record = await storing(archive, instance())
     await archive.index.remove(Target(record.study_uid), access=Access())
     assert record.blob.key in await archive.index.unused()
-    assert await sweep(archive, []) == 1
+    assert await findings(archive) == []
+    assert await sweep(archive, [record.blob.key]) == 0, "deleted bytes are kept for a while"
+    assert [count async for count in purge(archive, kept_before=archive.now(), spare_before=0)] == [1]
     assert await archive.index.unused() == []
     assert [blob async for blob in archive.blobs.list("")] == []
 

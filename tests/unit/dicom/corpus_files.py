@@ -35,7 +35,11 @@ def walked(source: elements.Source, header: part10.Header) -> elements.Walked:
 @functools.lru_cache(maxsize=4)
 def opened(path: Path) -> tuple[MemorySource, part10.Header, elements.Walked]:
     """The file as we see it; a deflated one inflated first."""
-    source = MemorySource(path.read_bytes())
+    return opened_bytes(path.read_bytes())
+
+
+def opened_bytes(data: bytes) -> tuple[MemorySource, part10.Header, elements.Walked]:
+    source = MemorySource(data)
     header = part10.read_header(source)
     if transfer_syntax.lookup(header.transfer_syntax).deflated:
         source = MemorySource(b"".join(explicit.inflate(source, header, limit=2**30, ratio=1000)))

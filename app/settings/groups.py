@@ -1,38 +1,23 @@
-"""Settings: one nested group for each concern, read when `load_settings` is called and never at import.
+"""The groups of settings: one class for each concern, each setting with its default and the docstring that documents it.
 
-    RADIOLUCENT_HTTP__PORT=8081                        group and setting, joined by two underscores
-    RADIOLUCENT_DATABASE__URL_FILE=/run/secrets/url    any setting from a file: its name with _FILE
-    .env                                               the same lines in a file (RADIOLUCENT_ENV_FILE names another)
-
-What is given in code wins, then the environment, then files named by `_FILE`, then `.env`. The docstrings below are the documentation:
-`.env.example` and `docs/reference/configuration.md` are drawn from them. Must not know: adapters, FastAPI. `main` hands values on.
+Must not know: where values come from.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from app.dicom import site_keys
 from app.model import ConflictRule, DeletedRule, Limits
 
-PREFIX = "RADIOLUCENT_"
-ENV_FILE = PREFIX + "ENV_FILE"
 FILE_SUFFIX = "_FILE"
-
-
-class SettingsError(ValueError):
-    """A setting that we cannot start with. The sentence names the setting and never its value, which may be a secret."""
 
 
 def _names(value: object) -> object:
@@ -54,7 +39,7 @@ class Group(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_file_names(cls, values: Any) -> Any:
-        # The environment's reader sees RADIOLUCENT_DATABASE__URL_FILE as a setting `url_file`; `_Files` has taken care of it.
+        # The environment's reader sees RADIOLUCENT_DATABASE__URL_FILE as a setting `url_file`; `sources.Files` has taken care of it.
         if not isinstance(values, Mapping):
             return values
         return {name: value for name, value in values.items() if name.removesuffix(FILE_SUFFIX.lower()) == name or name in cls.model_fields}
@@ -110,6 +95,37 @@ class Http(Group):
         return value.rstrip("/")
 
 
+class Connections(Group):
+    """What a connection may hold of a worker. Refused ones are answered, and told in the log by their number."""
+
+    per_worker: Count = 1000
+    """Connections at a time, to each server process; further ones are answered 503 with Retry-After."""
+
+    per_address: Count = 256
+    """Those of one address among them; addresses of `http.trusted_proxies` are not counted. Name your proxy there."""
+
+    head_bytes: int = Field(default=128 * 1024, ge=4096)
+    """Bytes of the head of a request, its address included, or of what comes behind its body: 431."""
+
+    headers: int = Field(default=128, ge=16)
+    """Header lines of a request: 431."""
+
+    head_seconds: float = Field(default=10, gt=0)
+    """How long the head of a request may take, from its first byte or from the connection: 408."""
+
+    body_seconds: float = Field(default=30, gt=0)
+    """How long a body may be silent, or lag behind `rate`, while the server waits for it: 408."""
+
+    answer_seconds: float = Field(default=60, gt=0)
+    """How long a client may take nothing, or lag behind `rate`, while there is more of an answer to send; then the connection ends."""
+
+    rate: Count = 1024
+    """Bytes a second that a body has to bring, and an answer has to be taken with, at least."""
+
+    idle_seconds: int = Field(default=15, ge=1)
+    """How long a connection without a request stays open. A proxy in front that keeps connections should end them before."""
+
+
 class Storage(Group):
     """Where the bytes of the instances lie."""
 
@@ -135,6 +151,10 @@ class Storage(Group):
 
     spool_memory: int = Field(default=1024**2, ge=0)
     """Bytes of one incoming instance that are held in memory before they go to a temporary file."""
+
+    reserve: int = Field(default=256 * 1024**2, ge=0)
+    """Bytes of its disk that a store of local files leaves free: below it a Store is answered 507, while reading, deleting, the index and
+    the audit trail go on. 0: fill the disk to its last byte."""
 
 
 class Database(Group):
@@ -171,6 +191,12 @@ class Store(Group):
     on_conflict: ConflictRule = ConflictRule.REFUSE
     """Other bytes under a known SOP Instance UID: refuse them (reason 0111), or replace what is stored (warning B000)."""
 
+    threads: Count = 2
+    """Threads of each server process in which received instances are worked on; they share one core, and searches should get their part."""
+
+    waiting: int = Field(default=128, ge=1)
+    """Instances that may wait for these threads; while there are more, a further Store is answered 503 with Retry-After."""
+
 
 class Retrieve(Group):
     """Choices of the Retrieve transaction (PS3.18 10.4)."""
@@ -194,6 +220,66 @@ class Search(Group):
         return value
 
 
+class Changes(Group):
+    """The change feed."""
+
+    streams: Count = 100
+    """Requests that may wait for changes or follow them at a time, to each server process; further ones are answered 503 with
+    Retry-After."""
+
+
+class Webhooks(Group):
+    """Telling others of changes (`radiolucent webhooks`)."""
+
+    seconds: float = Field(default=15, gt=0, le=20)
+    """How long a receiver may take for its answer; then the delivery has failed, and is tried again."""
+
+    give_up_hours: float = Field(default=72, ge=0)
+    """For how long one delivery is tried again and again. Then it is laid aside for `radiolucent webhooks retry`, and the next one gets
+    its turn."""
+
+
+class Pixels(Group):
+    """Decoding, encoding and rendering of pixel data."""
+
+    cache_bytes: int = Field(default=4 * 1024**3, ge=0)
+    """Bytes on disk, at most, for what was derived of pixel data: transcoded frames, pictures, volumes. 0 keeps nothing. Several server
+    processes share one cache, which may grow beyond by a sixteenth for each, and by volumes that are in use."""
+
+    cache_dir: Path | None = None
+    """Folder for it. It holds pixel data, so it needs the same protection as the store. Unset: `derived` in the data folder."""
+
+    workers: Count = 2
+    """Processes that decode, encode and render, for each server process; more than the machine has cores are of no use."""
+
+    waiting: int = Field(default=64, ge=0)
+    """Jobs that may wait for one of them; a further one is answered 503 with Retry-After."""
+
+    seconds: int = Field(default=30, ge=1, le=3600)
+    """How long one job may take, or wait; then its worker is killed and the answer is 422, or 503."""
+
+    memory: int = Field(default=2 * 1024**3, ge=512 * 1024**2)
+    """Bytes of address space of one worker, of which its codecs take about 200 MB. A job that needs more is answered 422."""
+
+    frame_samples: Count = 128 * 1024**2
+    """Samples of one frame that is decoded: rows times columns times samples per pixel. Beyond: 413."""
+
+
+class Upkeep(Group):
+    """What the server does by itself to keep what is stored."""
+
+    keep_deleted_hours: float = Field(default=168, ge=0)
+    """Hours that the bytes of a deleted or replaced instance stay in the store, out of everybody's reach, before they are purged; until
+    then `radiolucent undelete` brings a deleted instance back. They stay an hour at least, for those who are reading them just then."""
+
+    scrub_bytes: int = Field(default=2 * 1024**2, ge=0)
+    """Bytes a second of stored instances that are read and compared with their digests, all round the clock; what is damaged is kept
+    back and told in the log. 0: never; then run `radiolucent verify` from time to time."""
+
+    scrub_rest_hours: float = Field(default=24, ge=0)
+    """Hours from the end of one round of scrubbing to the beginning of the next."""
+
+
 class LimitSettings(Group):
     """Bounds on what one request may ask or bring."""
 
@@ -212,6 +298,12 @@ class LimitSettings(Group):
     inflate_ratio: Count = 1000
     """How many times larger a deflated data set may become."""
 
+    body_bytes: Count = 1024**4
+    """Bytes of the body of one Store request, as they arrive: 413."""
+
+    metadata_bytes: Count = 32 * 1024**2
+    """Bytes of the metadata parts (DICOM JSON or XML) of one Store request; its bulkdata has no part in it."""
+
     nesting: Count = 64
     """Depth of sequences within sequences."""
 
@@ -221,14 +313,33 @@ class LimitSettings(Group):
     search_results: Count = 10_000
     """Matches in one answer; further ones are announced in a Warning header."""
 
+    search_bytes: Count = 128 * 1024**2
+    """Bytes of the matches of one answer, beyond which there are as few as if more had not been asked for."""
+
     frames: Count = 10_000
     """Frames in one request."""
 
     query_bytes: Count = 64 * 1024
     """Length of a query string."""
 
+    query_keys: Count = 64
+    """Attributes that one query matches."""
+
+    query_fields: Count = 256
+    """Attributes that one query asks to include."""
+
+    query_uids: Count = 5000
+    """UIDs in the list of one value."""
+
     wildcards: Count = 16
-    """Wildcards in the values of one query."""
+    """Wildcards in one value of a query."""
+
+    rendered_pixels: Count = 128 * 1024 * 1024
+    """Pixels of one picture that is rendered, rows times columns; of an animation, those of all its frames."""
+
+    volume_bytes: Count = 1024**3
+    """Bytes of a volume that multi-planar reconstructions and projections are made of, mostly two for each voxel. A worker maps them into
+    its memory."""
 
     def limits(self) -> Limits:
         """The same numbers in the words of the model."""
@@ -243,134 +354,3 @@ class Log(Group):
 
     format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object a line."""
-
-
-class _Files(PydanticBaseSettingsSource):
-    """Values from files: RADIOLUCENT_GROUP__NAME_FILE names a file that holds the value, as secrets are mounted in containers."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        found: dict[str, dict[str, str]] = {}
-        for name, path in os.environ.items():
-            group, separator, setting = name.upper().removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower().partition("__")
-            if name.upper().startswith(PREFIX) and name.upper().endswith(FILE_SUFFIX) and separator:
-                found.setdefault(group, {})[setting] = _first_line(name, path)
-        return found
-
-
-def _first_line(name: str, path: str) -> str:
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name} names a file that cannot be read") from error
-    return lines[0].strip() if lines else ""
-
-
-class Settings(BaseSettings):
-    """All settings. Make one with `load_settings`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-        enable_decoding=False,
-        extra="ignore",
-        frozen=True,
-    )
-
-    http: Http = Http()
-    storage: Storage = Storage()
-    database: Database = Database()
-    access: AccessSettings = AccessSettings()
-    audit: Audit = Audit()
-    store: Store = Store()
-    retrieve: Retrieve = Retrieve()
-    search: Search = Search()
-    limits: LimitSettings = LimitSettings()
-    log: Log = Log()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _Files(settings_cls), dotenv_settings
-
-    @property
-    def data_dir(self) -> Path:
-        """The data folder, absolute: every worker means the same one."""
-        return self.storage.data_dir.expanduser().absolute()
-
-    @property
-    def database_url(self) -> str:
-        """The index's URL with its password: not for logs."""
-        if self.database.url is not None and self.database.url.get_secret_value():
-            return self.database.url.get_secret_value()
-        return f"sqlite:///{self.data_dir / 'index.sqlite3'}"
-
-    @property
-    def storage_url(self) -> str:
-        return self.storage.url or (self.data_dir / "blobs").as_uri()
-
-    @property
-    def audit_path(self) -> Path:
-        return self.audit.path or self.data_dir / "audit.jsonl"
-
-    @property
-    def local_mode(self) -> bool:
-        """Only this machine can reach us: no login, but Host and Origin are checked."""
-        return is_loopback(self.http.host)
-
-
-def load_settings(**overrides: Mapping[str, Any]) -> Settings:
-    """Settings from `overrides` (group=dict(name=value)), the environment, files and .env; SettingsError if they are wrong."""
-    _check_groups()
-    try:
-        return Settings(_env_file=os.environ.get(ENV_FILE, ".env"), _env_file_encoding="utf-8", **overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors())) from None
-
-
-def refuse_unsafe(settings: Settings) -> None:
-    """SettingsError, in one sentence that says what to add, if others could reach a service that asks nobody who they are."""
-    if not settings.local_mode and not settings.access.insecure:
-        raise SettingsError(
-            f"Refusing to serve on {settings.http.host} without authentication, since anyone on that network could read and delete images: "
-            "listen on 127.0.0.1 behind a proxy that authenticates, or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def variable(group: str, setting: str) -> str:
-    """The environment variable of a setting."""
-    return f"{PREFIX}{group}__{setting}".upper()
-
-
-def _check_groups() -> None:
-    # Only names with two underscores: Kubernetes puts RADIOLUCENT_PORT and the like into every pod beside a service of our name.
-    for name in os.environ:
-        group, separator, _ = name.upper().removeprefix(PREFIX).partition("__")
-        if name.upper().startswith(PREFIX) and separator and group.lower() not in Settings.model_fields:
-            raise SettingsError(f"{name} is not a setting: there is no group {group.lower()}")
-
-
-def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    parts = [str(part) for part in location]
-    name = variable(parts[0], parts[1]) if len(parts) > 1 else PREFIX + "__".join(parts).upper()
-    reason = "there is no such setting" if message.startswith("Extra inputs") else message.removeprefix("Value error, ")
-    return f"{name}: {reason}"
