@@ -108,8 +108,9 @@ services: ## Make sure that PostgreSQL's server and curl are there for the tests
 clean: ## Remove .venv and caches; ./data stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(VIEWER): viewer/build.py
-	@$(MAKE) --no-print-directory viewer
+# Not by way of `make viewer`: a sub-make would hand it the ARGS that were meant for pytest.
+$(VIEWER): viewer/build.py | $(VENV)/bin/python services
+	$(BIN)/python viewer/build.py
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Radiolucent needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
