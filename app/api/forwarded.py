@@ -15,9 +15,9 @@ from starlette.datastructures import Headers
 
 from app.errors import BadRequest
 
-_ENTRY = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+")++')
-_PAIR = re.compile(r'([A-Za-z]++)=("(?:[^"\\]|\\.)*+"|[^";\s]*+)')
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*+")
+_ENTRY = re.compile(r'(?>(?:[^",]|"(?>(?:[^"\\]|\\.)*)")+)')
+_PAIR = re.compile(r'([A-Za-z]++)=("(?>(?:[^"\\]|\\.)*)"|[^";\s]*+)')
+_PREFIX = re.compile(r"(?>(?:/[A-Za-z0-9._~-]+)*)")
 _Entry = TypeVar("_Entry")
 
 

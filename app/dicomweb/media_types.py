@@ -28,8 +28,8 @@ MAX_RANGES = 256
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _ESSENCE = re.compile(rf"\s*+({_NAME})/({_NAME})\s*+")
-_PARAMETER = re.compile(rf';\s*+(?:({_NAME})(?:\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^;"]*+)))?+)?+\s*+', re.DOTALL)
-_ELEMENT = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
+_PARAMETER = re.compile(rf';\s*+(?>(?:({_NAME})(?>(?:\s*+=\s*+(?:"((?>(?:[^"\\]++|\\.)*))"|([^;"]*+)))?))?)\s*+', re.DOTALL)
+_ELEMENT = re.compile(r'(?>(?:[^",]++|"(?>(?:[^"\\]++|\\.)*)"?+)+)', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _WEIGHT = re.compile(r"[0-9](?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -24,7 +24,7 @@ RENDERED_MPR, RENDERED_3D = "renderedMPR", "rendered3D"
 MAX_BULKDATA_PATH = 4096
 """Characters of a bulkdata path: far beyond the deepest nesting that is stored."""
 
-_BULKDATA_PATH = re.compile(r"[0-9A-Fa-f]{8}(?:/[1-9][0-9]{0,9}/[0-9A-Fa-f]{8})*+")
+_BULKDATA_PATH = re.compile(r"[0-9A-Fa-f]{8}(?>(?:/[1-9][0-9]{0,9}/[0-9A-Fa-f]{8})*)")
 _SEARCHED = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _FRAME = re.compile(r"\s*+([1-9][0-9]{0,9})\s*+", re.ASCII)
 _BASE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]++|(?:/(?!/)[!$%&'()*+,./0-9:;=@A-Z_a-z~-]*+)?")

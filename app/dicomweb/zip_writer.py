@@ -25,7 +25,7 @@ _DATE = 0x0021  # 1980-01-01, the first day of the format
 _LAST_BLOCK = b"\x01\x00\x00\xff\xff"
 _REGULAR_FILE = 0o100644 << 16
 _MADE_ON_UNIX = 3 << 8
-_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]*+(?:/[0-9A-Za-z_-][0-9A-Za-z._-]*+)*+", re.ASCII)
+_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]*+(?>(?:/[0-9A-Za-z_-][0-9A-Za-z._-]*+)*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

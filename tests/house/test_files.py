@@ -119,3 +119,9 @@ def package_name(requirement: str) -> str:
 
 def locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pattern_has_a_possessive_group(path: Path) -> None:
+    """Python 3.11.2, which is Debian's, lets such a group keep what half of its last round has matched: an atomic group does not."""
+    assert not re.search(r"(?<![\\(])\)[*+?]\+", path.read_text(encoding="utf-8")), "write (?>(?:...)*) for (?:...)*+"
