@@ -21,7 +21,9 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
+from app.api import static
 from app.api.request import base_url, takes_gzip
+from app.api.static import ASK_AGAIN, FOR_GOOD
 from app.dicom import transfer_syntax as ts
 from app.dicomweb.media_types import OCTET_STREAM
 from app.dicomweb.resources import parse_target
@@ -29,8 +31,6 @@ from app.errors import BadRequest, NotFound
 
 PATH = "/ohif"
 PACKED = ".gz"
-FOR_GOOD = "public, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
 _HASHED = re.compile(r"(?:^|[./])[0-9a-f]{16}\.")
 """Names with a digest in them: another content has another name."""
 
@@ -134,7 +134,7 @@ async def page(request: Request) -> Response:
 def policy(base: str) -> str:
     """The Content-Security-Policy of the page: this origin, and that of the service if clients see it under another."""
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(base))
-    return "; ".join(f"{name} {value}{' ' + origin if name == 'connect-src' else ''}" for name, value in _DIRECTIVES.items())
+    return static.policy(_DIRECTIVES | {"connect-src": f"{_DIRECTIVES['connect-src']} {origin}"})
 
 
 async def configuration(request: Request) -> Response:

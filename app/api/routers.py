@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from app.api import (
     capabilities,
     changes,
+    console,
     delete,
     health,
     negotiation,
@@ -84,6 +85,8 @@ OPERATIONAL: Routes = (
 """Paths at the root of the server."""
 
 PAGES: Routes = (
+    (READ, "", console.front),
+    (READ, console.PATH + "/{version}/{name}", console.asset),
     (READ, ohif.PATH, ohif.page),
     (READ, ohif.PATH + "/app-config.js", ohif.configuration),
     (READ, ohif.PATH + "/{path:path}", ohif.page),
@@ -93,8 +96,9 @@ PAGES: Routes = (
 
 
 def dicomweb_router(base_path: str) -> APIRouter:
-    """The service under its base path, which is empty for a service at the root of the server."""
-    return _router(DICOMWEB + SPELLED_OTHERWISE + UNSUPPORTED, base_path)
+    """The service under its base path; empty for a service at the root of the server, where the console comes first and hands on."""
+    rows = DICOMWEB if base_path else tuple(row for row in DICOMWEB if row[:2] != (READ, ""))
+    return _router(rows + SPELLED_OTHERWISE + UNSUPPORTED, base_path)
 
 
 def operational_router() -> APIRouter:
