@@ -5,11 +5,15 @@ import { OHIF } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { signedIn, signOut } from "./session.js";
 import "./study.js";
+import "./system.js";
+import "./upload.js";
 import "./worklist.js";
 
 const PAGES = [
   { path: /^\/$/, element: "rl-worklist", title: "Studies", link: "#/" },
   { path: /^\/studies\/([0-9.]+)$/, element: "rl-study", title: "Study", names: ["study"] },
+  { path: /^\/upload$/, element: "rl-upload", title: "Upload", link: "#/upload" },
+  { path: /^\/system$/, element: "rl-system", title: "System", link: "#/system" },
 ];
 
 function address() {

@@ -203,7 +203,7 @@ class Worklist extends HTMLElement {
   nothing() {
     const asked = FIELDS.some((name) => name !== "order" && this.state[name]);
     if (asked) return h("p", { class: "empty" }, "No study matches. In IDs and descriptions, capital letters count; * stands for anything.");
-    return h("p", { class: "empty" }, "The archive is empty.");
+    return h("p", { class: "empty" }, "The archive is empty: ", h("a", { href: "#/upload" }, "upload files"), ".");
   }
 
   row(study) {
