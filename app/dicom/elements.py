@@ -13,7 +13,7 @@ from app.dicom import vr as representations
 from app.dicom.repairs import Repair
 from app.dicom.window import Source, Window
 
-__all__ = ["DataSet", "Element", "Malformed", "Source", "Walked", "find", "number", "text", "value", "walk"]
+__all__ = ["DataSet", "Element", "Malformed", "Source", "TooMany", "Walked", "find", "number", "text", "value", "walk"]
 
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
@@ -28,10 +28,16 @@ _EXPLICIT = {True: Struct("<HH2sHL"), False: Struct(">HH2sHL")}
 _IMPLICIT = {True: Struct("<HHL"), False: Struct(">HHL")}
 _FRAGMENTS_AHEAD = 2048
 _TEXT_LIMIT = 64 * 1024
+_MANY = 1000
+"""Elements of one data set from which a table of them is quicker than looking through them for each tag."""
 
 
 class Malformed(ValueError):
     """Nothing sensible can be read, or a bound is exceeded. The message is fit for people and holds no value of the data set."""
+
+
+class TooMany(Malformed):
+    """There are more elements, items and fragments than were asked for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +51,17 @@ class DataSet:
     explicit: bool
     little: bool
     sound: bool = True
+    _last: dict[int, Element] | None = None
+
+    def last(self) -> dict[int, Element]:
+        """The last element of each tag, in the order of the file; to be asked for once the data set is complete."""
+        if self._last is None:
+            last: dict[int, Element] = {}
+            for element in self.elements:
+                last.pop(element.tag, None)
+                last[element.tag] = element
+            self._last = last
+        return self._last
 
 
 @dataclass(slots=True, eq=False)
@@ -82,8 +99,8 @@ class Walked:
 def walk(source: Source, *, start: int, explicit: bool, little: bool, nesting: int, elements: int) -> Walked:
     """The data set that begins at `start`.
 
-    `nesting` bounds the depth of sequences, `elements` the count of elements, items and fragments together. Malformed if a bound is
-    exceeded or the first element is none. Time and memory are linear in the count of elements, whatever the size of their values.
+    `nesting` bounds the depth of sequences, `elements` the count of elements, items and fragments together (TooMany). Malformed if a
+    bound is exceeded or the first element is none. Time and memory are linear in the count of elements, whatever the size of their values.
     """
     walker = _Walker(Window(source), nesting, elements)
     dataset, end = walker.data_set(start, source.size, explicit, little)
@@ -98,6 +115,8 @@ def walk(source: Source, *, start: int, explicit: bool, little: bool, nesting: i
 
 def find(dataset: DataSet, tag: int) -> Element | None:
     """The element with this tag, not looking into sequences; of several the last one, which alone counts in the metadata too."""
+    if len(dataset.elements) > _MANY:
+        return dataset.last().get(tag)
     for element in reversed(dataset.elements):
         if element.tag == tag:
             return element
@@ -208,7 +227,7 @@ class _Walker:
     def count(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise Malformed("The data set has more elements than this server takes")
+            raise TooMany("The data set has more elements than this server takes")
 
     def undefined_length(self, made: Element, end: int, explicit: bool, little: bool, depth: int) -> int:
         """Fill in the items or fragments of an element of undefined length; the offset behind its delimiter."""

@@ -10,6 +10,7 @@ import json
 import re
 from binascii import b2a_base64
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.dicom.charset import DEFAULT_REPERTOIRE, Repertoire, repertoire
 from app.dicom.elements import DataSet, Element, Source, text
@@ -45,6 +46,9 @@ INLINE_TOTAL = 128 * 1024 * 1024
 are inline, so that no object makes metadata that fills the memory."""
 INLINE_TINY = 32
 
+_AT_ONCE = 5000
+"""Members that are written at a time."""
+
 _MARK = BASE_MARK.decode("ascii")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 _ACTIVE = re.compile(r"html|svg|script|multipart|message")
@@ -76,9 +80,9 @@ def encode(source: Source, dataset: DataSet, *, bulkdata_root: str, transfer_syn
     run = _Run(Window(source), f"{_MARK}{bulkdata_root}/bulkdata/")
     encoded = _data_set(run, dataset, "", DEFAULT_REPERTOIRE)
     encoded[_AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [transfer_syntax]}
-    encoded = dict(sorted(encoded.items()))
+    encoded = {key: encoded[key] for key in sorted(encoded)}
     bulkdata = tuple(each for each in run.bulkdata if each.path != _AVAILABLE_TRANSFER_SYNTAX)
-    written = _to_text(encoded)
+    written = _text(encoded)
     if bulkdata:
         # No value can hold this: within a JSON string its quotes would be escaped.
         written = written.replace('"BulkDataURI":"\\u0001', f'"BulkDataURI":"{_MARK}')
@@ -97,7 +101,7 @@ class _Run:
 
 
 def _data_set(run: _Run, dataset: DataSet, path: str, inherited: Repertoire) -> JsonObject:
-    elements, ascending = _distinct(dataset.elements)
+    elements, ascending = _distinct(dataset)
     active = _repertoire(run, elements, inherited)
     encoded: JsonObject = {}
     window, little = run.window, dataset.little
@@ -122,23 +126,28 @@ def _data_set(run: _Run, dataset: DataSet, path: str, inherited: Repertoire) -> 
             if not sound:
                 run.invalid.append(path + key)
             encoded[key] = {"vr": vr, "Value": values} if values else {"vr": vr}
-    return encoded if ascending else dict(sorted(encoded.items()))
+    return encoded if ascending else {key: encoded[key] for key in sorted(encoded)}
 
 
-def _distinct(elements: list[Element]) -> tuple[list[Element], bool]:
+def _text(encoded: JsonObject) -> str:
+    """Written piece by piece: the encoder lets nobody else do anything until it comes to its end."""
+    if len(encoded) <= _AT_ONCE:
+        return _to_text(encoded)
+    members = iter(encoded.items())
+    pieces: list[str] = []
+    while some := dict(islice(members, _AT_ONCE)):
+        pieces.append(_to_text(some)[1:-1])
+    return "{" + ",".join(pieces) + "}"
+
+
+def _distinct(dataset: DataSet) -> tuple[list[Element], bool]:
     """The last element of each tag in the order of the file, and whether that is also the order of tags."""
     previous = -1
-    for element in elements:
+    for element in dataset.elements:
         if element.tag <= previous:
-            break
+            return list(dataset.last().values()), False
         previous = element.tag
-    else:
-        return elements, True
-    latest: dict[int, Element] = {}
-    for element in elements:
-        latest.pop(element.tag, None)
-        latest[element.tag] = element
-    return list(latest.values()), False
+    return dataset.elements, True
 
 
 def _repertoire(run: _Run, elements: list[Element], inherited: Repertoire) -> Repertoire:

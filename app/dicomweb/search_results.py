@@ -12,6 +12,7 @@ from typing import Any
 
 from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, PATIENT_TAGS, REQUIRED, SERIES_TAGS, SHARED, STUDY_TAGS, tag, vr_of
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, tags_of
+from app.dicomweb.members import replaced
 from app.dicomweb.query import Query
 from app.dicomweb.search_keys import IndexedValue, columns, indexed_values
 from app.model import BASE_MARK, JsonObject, Level
@@ -57,11 +58,12 @@ _SEARCHED_IN_INSTANCE = _READY[Level.INSTANCE] | {key.path[0] for key in KEYS_OF
 class Stored:
     """What the index keeps of one resource: its `ready` object, and all its attributes if `needs` asks for them.
 
-    The attributes of an instance are its whole Metadata.
+    The attributes of an instance are its whole Metadata; where they are long, `metadata` may be given instead, as its text.
     """
 
     ready: bytes
     attributes: JsonObject = field(default_factory=dict)
+    metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ def answer(query: Query, *, study: Stored | None = None, series: Stored | None =
         picked = (known if query.include_all else _pick(known, trees.get(level, {}))) | picked
         if level in whole:
             found |= own
+    if query.include_all and instance is not None and instance.metadata:
+        return replaced(instance.metadata, {name: _member(name, element).decode() for name, element in (picked | found).items()}).encode()
     return _text(picked | found)
 
 

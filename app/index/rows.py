@@ -65,9 +65,14 @@ def value_rows(level: Level, owner: int, attributes: JsonObject, site: SiteKeys)
 
 def parsed(stored: str | bytes) -> JsonObject:
     """Attributes from their text, or a whole Metadata; not strict, because BASE_MARK stands in it as it is."""
-    text = zlib.decompress(stored) if isinstance(stored, bytes) else stored
+    text = inflated(stored) if isinstance(stored, bytes) else stored
     found: JsonObject = json.loads(text, strict=False)
     return found
+
+
+def inflated(metadata: bytes) -> str:
+    """The text of a stored Metadata."""
+    return zlib.decompress(metadata).decode("utf-8")
 
 
 def with_site_keys(record: InstanceRecord, site: SiteKeys) -> InstanceRecord:

@@ -27,6 +27,9 @@ from app.model import Access, Level, Mark, Page
 FEW = 5000
 """Matches up to which sorting them is quicker than walking an order's b-tree in search of them."""
 
+LONG = 256 * 1024
+"""Characters of a Metadata from which it is not parsed to be given whole: while the parser is at it, nothing else runs."""
+
 AT_ONCE = 500
 STEP = 100
 
@@ -151,10 +154,15 @@ def _answer(query: Query, wanted: Needs, row: Row[Any]) -> bytes:
     if wanted.only_ready:
         ready: bytes = row[0]
         return ready
-    stored = {level: _stored(level, wanted, row._mapping) for level in wanted.levels}
+    stored = {level: _stored(query, level, wanted, row._mapping) for level in wanted.levels}
     return answer(query, study=stored.get(Level.STUDY), series=stored.get(Level.SERIES), instance=stored.get(Level.INSTANCE))
 
 
-def _stored(level: Level, wanted: Needs, row: Any) -> Stored:
-    attributes = rows.parsed(row[f"{level.value}_attributes"]) if level in wanted.attributes else {}
-    return Stored(row[f"{level.value}_ready"], attributes)
+def _stored(query: Query, level: Level, wanted: Needs, row: Any) -> Stored:
+    ready = row[f"{level.value}_ready"]
+    if level not in wanted.attributes:
+        return Stored(ready)
+    attributes = row[f"{level.value}_attributes"]
+    if level is Level.INSTANCE and query.include_all and len(text := rows.inflated(attributes)) > LONG:
+        return Stored(ready, metadata=text)
+    return Stored(ready, rows.parsed(attributes))

@@ -5,10 +5,11 @@ Runs in a worker thread: reads from spools, writes only to spools. Must not know
 
 from __future__ import annotations
 
+import gc
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from app.dicom import elements, explicit, frames, part10, transfer_syntax, uid
@@ -21,7 +22,7 @@ from app.model import Blob, Bulkdata, Form, InstanceRecord, JsonObject, Limits, 
 from app.ports import Spool
 
 HEAVY = 50_000
-"""Elements from which an object is heavy: its JSON takes hundreds of bytes for each, so that only one such is derived at a time."""
+"""Elements from which an object is heavy: they take hundreds of bytes each, so that only one such is examined at a time."""
 
 _heavy = Lock()
 
@@ -65,7 +66,6 @@ class _Reading:
     header: part10.Header
     dataset: DataSet
     repairs: tuple[Repair, ...]
-    count: int
 
     def pieces(self) -> tuple[bytes | Span, ...]:
         return explicit.pieces(self.spool, self.header, self.dataset)
@@ -85,11 +85,39 @@ class _Described:
 
 def examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, limits: Limits) -> Examined | Failed:
     """Derive everything, or say why the object cannot be identified (PS3.18 10.5.3, Annex I.2.2)."""
+    try:
+        try:
+            return _attempt(spool, new_spool, receipt, replace(limits, elements=min(limits.elements, HEAVY)))
+        except elements.TooMany:
+            if limits.elements <= HEAVY:
+                raise
+        with _alone():
+            return _attempt(spool, new_spool, receipt, limits)
+    except (elements.Malformed, part10.NotDicom) as error:
+        return Failed(None, None, FailureReason.CANNOT_UNDERSTAND, str(error))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One heavy object at a time, while nobody looks for cycles.
+
+    Its tree has none, and goes when it is let go. The collector would look through all of it again and again, each time for a second in
+    which nothing else runs, and take longer than everything else together.
+    """
+    with _heavy:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collecting:
+                gc.enable()
+
+
+def _attempt(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, limits: Limits) -> Examined | Failed:
     webs: list[Spool] = []
     try:
         examined = _examine(spool, new_spool, receipt, limits, webs)
-    except (elements.Malformed, part10.NotDicom) as error:
-        examined = Failed(None, None, FailureReason.CANNOT_UNDERSTAND, str(error))
     except BaseException:
         _close(webs)
         raise
@@ -140,11 +168,10 @@ def _examine(spool: Spool, new_spool: Callable[[], Spool], receipt: Receipt, lim
 
 
 def _described(reading: _Reading, target: Target, outgoing: Uid) -> _Described:
-    with _heavy if reading.count > HEAVY else nullcontext():
-        root = resources.retrieve_uri(target)
-        encoded = dicom_json.encode(reading.spool, reading.dataset, bulkdata_root=root, transfer_syntax=outgoing)
-        metadata = zlib.compress(encoded.text)
-        return _Described(*search_results.split(encoded.object), metadata, encoded.bulkdata, encoded.invalid[:20])
+    root = resources.retrieve_uri(target)
+    encoded = dicom_json.encode(reading.spool, reading.dataset, bulkdata_root=root, transfer_syntax=outgoing)
+    metadata = zlib.compress(encoded.text)
+    return _Described(*search_results.split(encoded.object), metadata, encoded.bulkdata, encoded.invalid[:20])
 
 
 def _read(spool: Spool, header: part10.Header, limits: Limits) -> _Reading:
@@ -157,7 +184,7 @@ def _read(spool: Spool, header: part10.Header, limits: Limits) -> _Reading:
         nesting=limits.nesting,
         elements=limits.elements,
     )
-    return _Reading(spool, header, walked.dataset, walked.repairs, walked.count)
+    return _Reading(spool, header, walked.dataset, walked.repairs)
 
 
 def _identify(reading: _Reading) -> tuple[Target, Uid] | Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import re
@@ -10,14 +11,15 @@ import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import BASE, open_site
+from app.studies.examine import HEAVY
+from tests.api.conftest import BASE, Site, open_site
 from tests.builders import fresh_uid, instance, multipart
 from tests.services.postgres import Server
 
@@ -187,15 +189,32 @@ async def test_a_store_is_turned_away_while_too_much_waits_and_taken_afterwards(
 
 async def test_many_stores_at_once_leave_searches_quick(tmp_path: Path) -> None:
     """Objects of many tiny elements are seconds of work in all: it is done in threads of its own, a few at a time."""
-    tiny = b"".join(struct.pack("<HH2sH", 0x1011 + 2 * (n >> 12), 0x1000 + (n & 0xFFF), b"LO", 0) for n in range(30_000))
     async for site in open_site(tmp_path / "data"):
-        stores = [asyncio.create_task(site.store(*(instance(rows=0) + tiny for _ in range(3)))) for _ in range(4)]
-        slowest, loop = 0.0, asyncio.get_running_loop()
-        while not all(store.done() for store in stores):
-            begun = loop.time()
-            assert (await site.get("/studies?limit=1")).status_code == 200
-            slowest = max(slowest, loop.time() - begun)
-            await asyncio.sleep(0.05)
-        answers: list[httpx.Response] = await asyncio.gather(*stores)
+        slowest, answers = await _meanwhile(site, [site.store(*(instance(rows=0) + tiny(30_000) for _ in range(3))) for _ in range(4)])
         assert [answer.status_code for answer in answers] == [200] * 4
         assert slowest < 3
+
+
+async def test_heavy_objects_are_stored_and_listed_whole_while_searches_stay_quick(tmp_path: Path) -> None:
+    """So many elements that the collector of cycles stays out of the way, and that the answer is put together as text."""
+    async for site in open_site(tmp_path / "data"):
+        slowest, (stored,) = await _meanwhile(site, [site.store(*(instance(rows=0) + tiny(HEAVY + 10_000) for _ in range(2)))])
+        assert (stored.status_code, gc.isenabled()) == (200, True)
+        slower, (listed,) = await _meanwhile(site, [site.get("/instances?includefield=all")])
+        assert [len(match) > HEAVY for match in listed.json()] == [True, True]
+        assert max(slowest, slower) < 3
+
+
+def tiny(count: int) -> bytes:
+    return b"".join(struct.pack("<HH2sH", 0x1011 + 2 * (n >> 12), 0x1000 + (n & 0xFFF), b"LO", 0) for n in range(count))
+
+
+async def _meanwhile(site: Site, work: Sequence[Coroutine[Any, Any, httpx.Response]]) -> tuple[float, list[httpx.Response]]:
+    """The slowest of the searches that are made while all that `work` is under way, and its answers."""
+    tasks, slowest, loop = [asyncio.create_task(each) for each in work], 0.0, asyncio.get_running_loop()
+    while not all(task.done() for task in tasks):
+        begun = loop.time()
+        assert (await site.get("/studies?limit=1")).status_code == 200
+        slowest = max(slowest, loop.time() - begun)
+        await asyncio.sleep(0.05)
+    return slowest, await asyncio.gather(*tasks)

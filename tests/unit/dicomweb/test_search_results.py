@@ -232,3 +232,18 @@ def test_no_value_can_forge_the_base_mark(values: dict[str, str]) -> None:
     attributes: dict[str, Any] = {name: {"vr": "LO", "Value": [value]} for name, value in values.items()}
     own = Stored(ready(Level.STUDY, attributes, computed={}, retrieve_uri="/studies/1"), attributes)
     assert answer(query("includefield=all", Level.STUDY), study=own).count(BASE_MARK) == 1
+
+
+@pytest.mark.parametrize("text", ["includefield=all", "includefield=all&PatientName=M*"])
+@pytest.mark.parametrize("target", [Target(), Target(Uid("1.1")), Target(Uid("1.1"), Uid("1.1.1"))])
+def test_metadata_given_as_text_gives_the_same_answer(text: str, target: Target) -> None:
+    asked = query(text, Level.INSTANCE, target)
+    given = {level: stored(level) for level in needs(asked).levels}
+    written = json.dumps(METADATA, ensure_ascii=False, separators=(",", ":"))
+    written = written.replace('"BulkDataURI":"\\u0001', '"BulkDataURI":"\x01')
+    instance = Stored(given[Level.INSTANCE].ready, metadata=written)
+    study, series = given.get(Level.STUDY), given.get(Level.SERIES)
+    parsed = answer(asked, study=study, series=series, instance=given[Level.INSTANCE])
+    found = answer(asked, study=study, series=series, instance=instance)
+    assert json.loads(found, strict=False) == json.loads(parsed, strict=False)
+    assert found.count(BASE_MARK) == parsed.count(BASE_MARK)
