@@ -22,7 +22,7 @@ GROUP := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hash
 	--custom-compile-command "make lock" --quiet --group
 PAGES := $(BIN)/radiolucent settings
 
-.PHONY: help run setup test browser viewer viewer-wheel check e2e crash bench audit sbom fuzz soak format openapi docs gallery lock services clean
+.PHONY: help run setup test browser viewer viewer-wheel check e2e crash bench audit sbom fuzz soak format openapi docs gallery screenshots lock services clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -95,6 +95,9 @@ docs: $(VENV)/.developed ## Draw the pages that are drawn: .env.example, the con
 
 gallery: $(VENV)/.developed ## Draw docs/gallery.md: contact sheets of what is rendered
 	$(BIN)/python -m tests.gallery
+
+screenshots: $(VENV)/.developed ## Take the documents' pictures of the console anew, in Chromium
+	REDRAW_SCREENSHOTS=1 $(BIN)/pytest tests/browser/test_console_screenshots.py -m whole
 
 lock: $(VENV)/.developed ## Bring the lock files up to date (all: make lock ARGS=--upgrade)
 	$(LOCK) --group build --output-file requirements.lock $(ARGS)

@@ -20,11 +20,18 @@ import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-PACKAGE = "@ohif/app"
-VERSION = "3.13.2"
-INTEGRITY = "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA=="
-"""Of the tarball, in the words of npm (Subresource Integrity). A new version takes a new one."""
+
+class Package(NamedTuple):
+    """A package of npm. `integrity` is the digest of its tarball in npm's words (Subresource Integrity): a new version takes a new one."""
+
+    name: str
+    version: str
+    integrity: str
+
+
+OHIF = Package("@ohif/app", "3.13.2", "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA==")
 
 BASE = "/ohif/"
 OUTPUT = Path(__file__).resolve().parent / "radiolucent_ohif" / "dist"
@@ -59,13 +66,13 @@ START = f'function browserImportFunction(n){{return import(n)}}window.PUBLIC_URL
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tarball", type=Path, help=f"the npm package as a file, instead of fetching {PACKAGE}@{VERSION}")
+    parser.add_argument("--tarball", type=Path, help=f"the npm package as a file, instead of fetching {OHIF.name}@{OHIF.version}")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder that is made anew (default: %(default)s)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ohif-") as folder:
         try:
-            tarball = options.tarball or fetch(Path(folder))
-            check(tarball)
+            tarball = options.tarball or fetch(Path(folder), OHIF)
+            check(tarball, OHIF)
         except ProblemError as problem:
             print(f"viewer: {problem}", file=sys.stderr)
             return 1
@@ -73,7 +80,7 @@ def main() -> int:
             # Pythons before 3.11.4 know no filter; these bytes are the pinned ones either way.
             archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]  # noqa: S202
         files, size = build(Path(folder) / "package", options.output)
-    print(f"viewer: {PACKAGE} {VERSION} in {options.output}: {files} files, {size / 1e6:.1f} MB")
+    print(f"viewer: {OHIF.name} {OHIF.version} in {options.output}: {files} files, {size / 1e6:.1f} MB")
     return 0
 
 
@@ -81,25 +88,26 @@ class ProblemError(Exception):
     """One sentence for whoever ran this."""
 
 
-def fetch(folder: Path) -> Path:
+def fetch(folder: Path, package: Package) -> Path:
     """The tarball, by npm. ProblemError."""
     npm = shutil.which("npm")
     if npm is None:
         raise ProblemError("npm is needed to fetch the package (Debian, Ubuntu: apt-get install npm); or give it with --tarball")
     run = subprocess.run(  # noqa: S603 - nothing in it comes from elsewhere
-        [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent"], cwd=folder, capture_output=True, text=True, check=False
+        [npm, "pack", f"{package.name}@{package.version}", "--silent"], cwd=folder, capture_output=True, text=True, check=False
     )
     if run.returncode:
-        raise ProblemError(f"npm could not fetch {PACKAGE}@{VERSION}: {run.stderr.strip()[-300:]}")
+        raise ProblemError(f"npm could not fetch {package.name}@{package.version}: {run.stderr.strip()[-300:]}")
     return folder / run.stdout.strip().splitlines()[-1]
 
 
-def check(tarball: Path) -> None:
+def check(tarball: Path, package: Package) -> None:
     """ProblemError unless it is byte for byte the package that was looked at."""
     with tarball.open("rb") as file:
         digest = hashlib.file_digest(file, "sha512").digest()
-    if "sha512-" + base64.b64encode(digest).decode() != INTEGRITY:
-        raise ProblemError(f"{tarball.name} is not {PACKAGE}@{VERSION}: its digest is another than the pinned one; nothing was changed")
+    if "sha512-" + base64.b64encode(digest).decode() != package.integrity:
+        sentence = "its digest is another than the pinned one; nothing was changed"
+        raise ProblemError(f"{tarball.name} is not {package.name}@{package.version}: {sentence}")
 
 
 def build(package: Path, output: Path) -> tuple[int, int]:

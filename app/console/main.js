@@ -89,5 +89,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   document.getElementById("main").focus();
 });
 theme(localStorage.getItem(THEME));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme(localStorage.getItem(THEME)));
 show();
 started = true;

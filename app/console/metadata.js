@@ -2,6 +2,7 @@
 
 import { json, SERVICE } from "./api.js";
 import { fill, h, later, trouble } from "./dom.js";
+import { external } from "./links.js";
 import { VirtualList } from "./virtual-list.js";
 import { first, language, TAG } from "./words.js";
 
@@ -80,7 +81,7 @@ class Metadata extends HTMLElement {
     }));
     this.select = h("select", { id: "which" });
     this.select.addEventListener("change", () => this.moved(this.instances[this.select.value]));
-    this.link = h("a", { class: "button", target: "_blank", rel: "noopener" }, "As JSON");
+    this.link = external("", { class: "button" }, "As JSON");
     this.note = h("div");
     this.total = h("p", { class: "muted small", role: "status" });
     this.list = new VirtualList({
@@ -154,7 +155,7 @@ class Metadata extends HTMLElement {
   // BulkDataURIs begin with the address that the service is known by; here it is reached under that of this page.
   bulk(node) {
     const path = node.bulk.replace(/^.*?(?=\/studies\/)/, "");
-    return h("a", { href: SERVICE + path, target: "_blank", rel: "noopener" }, "bulk data");
+    return external(SERVICE + path, {}, "bulk data");
   }
 
   mark(text) {

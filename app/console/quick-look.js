@@ -4,6 +4,7 @@ import { json, picture, send, SERVICE } from "./api.js";
 import { Cine } from "./cine.js";
 import { fill, h, later } from "./dom.js";
 import { documentName, frames, kind } from "./kinds.js";
+import { external } from "./links.js";
 import { first, TAG } from "./words.js";
 
 const KEPT = 240; // pictures that stay decoded, most recent last
@@ -164,10 +165,15 @@ class QuickLook extends HTMLElement {
     const url = `${SERVICE}${this.place(instance)}/rendered`;
     this.turn = {};
     if (what === "nothing") return this.put(h("p", { class: "empty" }, "There is no picture of an object of this kind: its metadata tell what it holds."));
-    if (what === "video") return this.put(h("video", { src: url, controls: true, "aria-label": "Video" }));
-    if (what === "page") return this.put(h("iframe", { src: `${url}?accept=text/html`, title: "Report", sandbox: "allow-popups" }));
-    const link = h("a", { class: "button", href: url, target: "_blank", rel: "noopener" }, `Open the ${documentName(instance)}`);
-    return this.put(h("p", { class: "empty" }, link));
+    if (what === "video") return this.embed(url, (src) => h("video", { src, controls: true, "aria-label": "Video" }));
+    if (what === "page") return this.embed(`${url}?accept=text/html`, (src) => h("iframe", { src, title: "Report", sandbox: "allow-popups" }));
+    return this.put(h("p", { class: "empty" }, external(url, { class: "button" }, `Open the ${documentName(instance)}`)));
+  }
+
+  async embed(url, element) {
+    const turn = this.turn;
+    const made = await picture(url);
+    if (this.turn === turn) this.put(element(made.src));
   }
 
   wheel(event) {

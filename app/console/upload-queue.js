@@ -11,6 +11,7 @@ const BATCH_FILES = 50;
 const BATCH_BYTES = 16e6;
 const TRIES = 6;
 const RATE_SECONDS = 6;
+const BREATH = 30; // milliseconds
 
 export const STATES = ["waiting", "sending", "stored", "warned", "refused"];
 
@@ -20,22 +21,31 @@ class Uploads {
   total = 0;
   done = 0;
   running = false;
+  halted = false;
   version = 0;
   first = 0; // before it nothing waits
   under = new Set();
   samples = [];
   pause = 0;
 
-  add(files) {
+  // In breaths: the size of a file is asked of the disk, while nothing else can happen on the page.
+  async add(files) {
+    this.halted = false;
+    let breath = performance.now();
     for (const { file, path } of files) {
       this.entries.push({ file, path, size: file.size, state: "waiting", reason: "", study: "", tries: 0, single: false });
       this.total += file.size;
+      this.counts.waiting += 1;
+      if (performance.now() - breath < BREATH) continue;
+      if (!this.halted) this.start();
+      await new Promise((resolve) => setTimeout(resolve));
+      breath = performance.now();
     }
-    this.counts.waiting += files.length;
-    this.start();
+    if (!this.halted) this.start();
   }
 
   start() {
+    this.halted = false;
     if (!this.counts.waiting) return;
     this.running = true;
     this.samples = [];
@@ -49,6 +59,7 @@ class Uploads {
 
   // Ends what is under way; it waits again.
   stop() {
+    this.halted = true;
     this.running = false;
     this.version += 1;
     for (const request of this.under) request.xhr?.abort();

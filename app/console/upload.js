@@ -93,7 +93,7 @@ class Upload extends HTMLElement {
   add(files) {
     this.gathering.textContent = files.length ? "" : "There was no file in it.";
     uploads.add(files);
-    this.tick(true);
+    this.tick(true); // what is found later the next ticks show
   }
 
   press({ state, path, reason, study }) {
