@@ -14,6 +14,7 @@
     |- TooLarge 413              beyond one of the limits
     |- UnsupportedMediaType 415  a body in a media type that we do not take
     |- RangeNotSatisfiable 416   a byte range outside of the resource
+    |- TooMany 429               more attempts, or more heavy work, than one address is allowed
     |- Unprocessable 422         pixel data that cannot be decoded, or an object that cannot be shown
     |- Corrupt 500               stored bytes that are not what they were
     |  `- Missing                  stored bytes that are not there, although a row says so
@@ -63,13 +64,25 @@ class InvalidMultipart(BadRequest):
 
 
 class Unauthorized(DicomwebError):
+    """`invalid`: a credential was sent, and does not verify; else there was none (RFC 6750 3)."""
+
     status = 401
     title = "Authentication required"
 
+    def __init__(self, detail: str, *, clause: str = "", invalid: bool = False) -> None:
+        super().__init__(detail, clause=clause)
+        self.invalid = invalid
+
 
 class Forbidden(DicomwebError):
+    """`scope`: one that would have been enough, if that was what the credential lacks (RFC 6750 3.1)."""
+
     status = 403
     title = "Forbidden"
+
+    def __init__(self, detail: str, *, clause: str = "", scope: str = "") -> None:
+        super().__init__(detail, clause=clause)
+        self.scope = scope
 
 
 class NotFound(DicomwebError):
@@ -111,6 +124,17 @@ class RangeNotSatisfiable(DicomwebError):
     def __init__(self, detail: str, *, length: int, clause: str = "") -> None:
         super().__init__(detail, clause=clause)
         self.length = length
+
+
+class TooMany(DicomwebError):
+    """`seconds` until another attempt is of use."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, seconds: int, clause: str = "RFC 6585 4") -> None:
+        super().__init__(detail, clause=clause)
+        self.seconds = seconds
 
 
 class Unprocessable(DicomwebError):

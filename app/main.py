@@ -14,14 +14,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.access.policy import LocalPolicy
-from app.access.tokens import LocalAuthenticator
 from app.api.application import Surroundings, application
 from app.api.event_stream import Seats
 from app.api.ohif import Ohif
 from app.api.request import Service
 from app.audit.sinks import FileSink
 from app.dicom import site_keys
+from app.door import open_door, open_policy
 from app.errors import NotFound
 from app.events.news import Watcher
 from app.events.relay import Patience, relay
@@ -57,6 +56,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
     """Everything that a transaction needs, opened for these settings and closed at the end."""
     async with AsyncExitStack() as stack:
+        policy = open_policy(settings)
         make_folder(settings.data_dir)
         blobs = _open_blobs(settings)
         stack.push_async_callback(blobs.close)
@@ -86,10 +86,11 @@ async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
             pixels=pixels,
             derived=derived,
             volumes=volumes,
-            policy=LocalPolicy(),
+            policy=policy,
             audit=audit,
             news=news,
             webhooks=index.webhooks,
+            api_keys=index.api_keys,
             spool=spools(folder, settings.storage.spool_memory, settings.storage.reserve),
             turns=turns,
             new_key=lambda: new_key(time.time()),
@@ -153,7 +154,9 @@ def surroundings(settings: Settings) -> Surroundings:
     if settings.local_mode and not hosts:
         hosts = LOOPBACK_NAMES | {settings.http.host.lower()}
     ohif = Ohif(viewer_folder(settings.viewer.ohif), settings.viewer.isolated)
-    return Surroundings(settings.http.base_path, hosts, frozenset(settings.http.cors_origins), ohif)
+    return Surroundings(
+        settings.http.base_path, hosts, frozenset(settings.http.cors_origins), ohif, settings.tls.hsts_seconds, settings.access.asks
+    )
 
 
 def viewer_folder(given: Path | None) -> Path | None:
@@ -170,16 +173,19 @@ def viewer_folder(given: Path | None) -> Path | None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[dict[str, Any]]:
-    async with build_archive(settings) as archive, _housekeeping(archive, settings):
+    async with build_archive(settings) as archive, open_door(settings, archive.api_keys) as door, _housekeeping(archive, settings):
         archive.pixels.warm()
         app.state.service = Service(
             archive,
-            LocalAuthenticator(),
+            door.authenticator,
             settings.http.base_path,
             settings.http.public_base_url,
             frozenset(settings.http.trusted_proxies),
             settings.http.strict,
             seats=Seats(settings.changes.streams),
+            plate=door.plate,
+            sessions=door.sessions,
+            issuer=door.issuer,
         )
         yield {NEWS: archive.news}
 

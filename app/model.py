@@ -2,7 +2,7 @@
 
 Must not know: files, sockets, clocks, DICOM encodings, HTTP, SQL. Everything may import this module; it imports nothing of ours.
 The terms are the standard's (PS3.3 A.1.2, PS3.18 8.2); `Blob`, `Span`, `FrameTable`, `Form`, `InstanceRecord`, `Caller`,
-`Credential`, `Access`, `Change` are ours, and are defined here and nowhere else.
+`Credential`, `Selection`, `Access`, `Change` are ours, and are defined here and nowhere else.
 """
 
 from __future__ import annotations
@@ -282,7 +282,8 @@ class Caller:
 
     `subject` is unique within `issuer` (who vouches for it; empty: this server). `scopes` are in the words of SMART App Launch 2
     (`user/ImagingStudy.rs`), `roles` and `purposes` (of use) as the site and its issuer call them, `patient` (issuer of the patient id,
-    patient id) is the one in whose context a launch happened, `expires` (seconds since 1970) when the credential ends.
+    patient id) is the one in whose context a launch happened, `expires` (seconds since 1970) when the credential ends, `key` the prefix of
+    the API key that was shown.
     """
 
     subject: str
@@ -297,6 +298,7 @@ class Caller:
     purposes: frozenset[str] = frozenset()
     patient: tuple[str, str] | None = None
     expires: float | None = None
+    key: str = ""
 
 
 class Action(StrEnum):
@@ -305,6 +307,7 @@ class Action(StrEnum):
     STORE = "store"
     SEARCH = "search"
     RETRIEVE = "retrieve"
+    SIGN_IN = "sign-in"
     UPDATE = "update"
     DELETE = "delete"
     ADMINISTER = "administer"
@@ -312,14 +315,36 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Some studies: those for which all `terms` hold, (attribute, value) pairs as in a search for studies (PS3.18 8.3.4).
+
+    Without terms: every study. `keys` are the site's own, in the words of the setting `search.keys`. Read by `dicomweb.selection`.
+    """
+
+    terms: tuple[tuple[str, str], ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What a caller may see: a value made by the policy, which the index turns into one SQL predicate.
 
-    `studies` None means every study; otherwise exactly these. What is not covered does not exist for this caller: it is absent from
-    answers, counts and warnings, and gives 404.
+    A study is covered if it is one of `studies` and in one of `permitted` (None: whichever), in each of `within` and in none of `denied`.
+    What is not covered does not exist for this caller: it is absent from answers, counts and warnings, and gives 404.
     """
 
     studies: frozenset[Uid] | None = None
+    permitted: tuple[Selection, ...] | None = None
+    within: tuple[Selection, ...] = ()
+    denied: tuple[Selection, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it covers whatever there is and will be."""
+        return self.studies is None and self.permitted is None and not self.within and not self.denied
+
+
+NOTHING = Access(studies=frozenset())  # covers no study
 
 
 @dataclass(frozen=True, slots=True)

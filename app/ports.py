@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from app.credentials import ApiKeys
 from app.dicom.depiction import Depiction
 from app.dicom.picture import ImageAttributes, Picture
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys
@@ -144,6 +145,9 @@ class Index(Feed, Protocol):
 
     async def digests(self, target: Target, *, access: Access) -> Sequence[str]:
         """The digests under the target, in the same order: enough for an ETag, cheap to read."""
+
+    async def hidden(self, studies: Collection[Uid], *, access: Access) -> Collection[Uid]:
+        """Those of these studies that are there and that the access does not cover: nothing may be added to them."""
 
     async def remove(self, target: Target, *, access: Access) -> Sequence[InstanceRecord]:
         """Take all under the target out, with change rows, in one transaction; what was removed. Counts of what stays are right at once."""
@@ -382,6 +386,7 @@ class Archive:
     audit: AuditSink
     news: News
     webhooks: Webhooks
+    api_keys: ApiKeys
     spool: Callable[[], Spool]
     turns: Turns
     new_key: Callable[[], str]

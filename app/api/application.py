@@ -57,12 +57,15 @@ ANSWER_HEADERS = (
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere;
-    `ohif`: the one that is served from here."""
+    `ohif`: the one that is served from here; `hsts_seconds`: for how long browsers shall come by https only;
+    `sessions`: whether there are cookies by which somebody is known."""
 
     base_path: str = "/dicom-web"
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     ohif: Ohif = field(default_factory=Ohif)
+    hsts_seconds: int = 0
+    sessions: bool = False
 
 
 def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]) -> FastAPI:
@@ -78,12 +81,13 @@ def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], Abstra
     add_pages(app)
     app.add_exception_handler(DicomwebError, on_dicomweb_error)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_middleware(Gate, hosts=surroundings.hosts, origins=surroundings.origins)
+    app.add_middleware(Gate, hosts=surroundings.hosts, origins=surroundings.origins, hsts_seconds=surroundings.hsts_seconds)
     if surroundings.origins:
         # The outermost layer: a browser hides the reason of an error answer that lacks these headers.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(surroundings.origins),
+            allow_credentials=surroundings.sessions,  # the origins are listed one by one: a session's cookie may come from them
             allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
             allow_headers=REQUEST_HEADERS,
             expose_headers=ANSWER_HEADERS,

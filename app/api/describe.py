@@ -64,6 +64,24 @@ EXAMPLE_CHANGE = {
     "url": "http://127.0.0.1:8080/dicom-web/studies/1.2.826.0.1.3680043.8.498.1/series/1.2.826.0.1.3680043.8.498.1.1"
     "/instances/1.2.826.0.1.3680043.8.498.1.1.1",
 }
+EXAMPLE_CALLER = {
+    "subject": "3f1c7a52",
+    "kind": "token",
+    "issuer": "https://login.example.org",
+    "organisation": None,
+    "roles": ["radiologist"],
+    "scopes": ["user/ImagingStudy.rs"],
+    "purposes": [],
+    "expires": 1767225600.0,
+    "may": ["search", "retrieve"],
+}
+EXAMPLE_RESOURCE = {
+    "resource": "http://127.0.0.1:8080/dicom-web",
+    "resource_name": "Radiolucent",
+    "scopes_supported": ["user/ImagingStudy.rs"],
+    "bearer_methods_supported": ["header"],
+    "authorization_servers": ["https://login.example.org"],
+}
 EXAMPLES: dict[str, JsonObject] = {
     "": {
         "base": "http://127.0.0.1:8080/dicom-web",
@@ -81,6 +99,18 @@ EXAMPLES: dict[str, JsonObject] = {
     "/health/live": {"status": "ok"},
     "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}},
     "/version": {"name": "radiolucent", "version": __version__},
+    "/session": EXAMPLE_CALLER,
+    "/.well-known/oauth-protected-resource": EXAMPLE_RESOURCE,
+    "/.well-known/oauth-protected-resource/{root}": EXAMPLE_RESOURCE,
+    "/.well-known/smart-configuration": {
+        "issuer": "https://login.example.org",
+        "authorization_endpoint": "https://login.example.org/authorize",
+        "token_endpoint": "https://login.example.org/token",
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": ["user/ImagingStudy.rs"],
+        "capabilities": ["permission-user", "permission-v2"],
+    },
 }
 """What plain JSON looks like, by path."""
 

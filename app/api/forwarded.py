@@ -18,6 +18,7 @@ from app.errors import BadRequest
 _ENTRY = re.compile(r'(?>(?:[^",]|"(?>(?:[^"\\]|\\.)*)")+)')
 _PAIR = re.compile(r'([A-Za-z]++)=("(?>(?:[^"\\]|\\.)*)"|[^";\s]*+)')
 _PREFIX = re.compile(r"(?>(?:/[A-Za-z0-9._~-]+)*)")
+_LITERAL = re.compile(r"[0-9A-Fa-f.:]{2,45}")
 _Entry = TypeVar("_Entry")
 
 
@@ -39,6 +40,17 @@ def read(headers: Headers, trusted: Set[str]) -> Forwarded:
     if scheme not in {"", "http", "https"} or not _PREFIX.fullmatch(prefix):
         raise BadRequest("The proxy's forwarded headers do not name a scheme and a path prefix", clause="RFC 7239 5")
     return Forwarded(scheme, host, prefix)
+
+
+def client(headers: Headers, trusted: Set[str], peer: str) -> str:
+    """The address from which the outermost of the trusted proxies has had the request; `peer`, our neighbour, is one of them."""
+    entries = [_pairs(entry) for entry in _ENTRY.findall(",".join(headers.getlist("forwarded")))]
+    told = [_address(pairs.get("for", "")) for pairs in entries] or [_address(value) for value in _values(headers, "x-forwarded-for")]
+    for address in reversed(told):
+        if peer not in trusted or not _LITERAL.fullmatch(address):
+            break
+        peer = address
+    return peer
 
 
 def _rfc7239(headers: Headers, trusted: Set[str]) -> tuple[str, str]:

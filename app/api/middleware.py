@@ -27,10 +27,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Gate:
     """ASGI middleware. `hosts`: names this server answers to (empty: any); `origins`: of viewers that are served from elsewhere."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], origins: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], origins: frozenset[str], hsts_seconds: int = 0) -> None:
         self.app = app
         self.hosts = hosts
         self.origins = origins
+        self.transport_security = f"max-age={hsts_seconds}" if hsts_seconds else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +48,11 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._add_headers(MutableHeaders(scope=message), headers, request_id)
+                answer = MutableHeaders(scope=message)
+                self._add_headers(answer, headers, request_id)
+                # Browsers do not look at it where it came by http: whether the word of a proxy can be believed does not matter.
+                if self.transport_security and "https" in (scope["scheme"], headers.get("x-forwarded-proto", "").lower()):
+                    answer["Strict-Transport-Security"] = self.transport_security
             await send(message)
 
         try:

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from app.api.challenge import challenges
 from app.api.request import REQUEST_ID
 from app.dicomweb import ranges
-from app.errors import Corrupt, DicomwebError, RangeNotSatisfiable, Unauthorized, Unavailable
+from app.errors import Corrupt, DicomwebError, Forbidden, RangeNotSatisfiable, TooMany, Unauthorized, Unavailable
 
 log = logging.getLogger("radiolucent")
 MEDIA_TYPE = "application/problem+json"
@@ -66,8 +67,11 @@ async def on_dicomweb_error(request: Request, error: Exception) -> Response:
         log.error("request %s found damaged data: %s", request.scope.get(REQUEST_ID, ""), code_of(error))
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
-    if isinstance(error, Unauthorized):
-        response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, Unauthorized | Forbidden):
+        for challenge in challenges(request, error):
+            response.headers.append("WWW-Authenticate", challenge)
     if isinstance(error, RangeNotSatisfiable):
         response.headers["Content-Range"] = ranges.unsatisfied(error.length)
     return response

@@ -16,6 +16,7 @@ from app.api import forwarded
 from app.api.event_stream import Seats
 from app.api.forwarded import Forwarded
 from app.api.recent import Recent
+from app.credentials import Doorplate, Issuers, SessionMaker
 from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
 from app.model import Caller, Credential, Target
@@ -35,7 +36,8 @@ class Service:
     """What the HTTP side knows of its surroundings; settings arrive here as plain values.
 
     `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed; `strict` takes
-    PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes.
+    PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes; `plate` says how
+    one can sign in, `sessions` and `issuer` are there where one can.
     """
 
     archive: Archive
@@ -46,6 +48,9 @@ class Service:
     strict: bool = False
     recent: Recent = field(default_factory=Recent)
     seats: Seats = field(default_factory=Seats)
+    plate: Doorplate = field(default_factory=Doorplate)
+    sessions: SessionMaker | None = None
+    issuer: Issuers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,20 @@ def credential(request: Request) -> Credential:
     headers, scope = request.headers, request.scope
     return Credential(
         authorization=headers.get("authorization"),
-        address=request.client.host if request.client else "",
+        address=address(request),
+        certificate=scope.get("extensions", {}).get("tls", {}).get("client_cert_name") or "",
         cookie=headers.get("cookie", ""),
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"].decode("latin-1"),
     )
+
+
+def address(request: Request) -> str:
+    """Whom the request comes from: the peer, or the client that trusted proxies say they have it from."""
+    peer = request.client.host if request.client else ""
+    trusted = request.app.state.service.trusted_proxies
+    return forwarded.client(request.headers, trusted, peer) if peer in trusted else peer
 
 
 def base_url(request: Request, service: Service) -> str:

@@ -18,10 +18,12 @@ from app.api import (
     rendered,
     retrieve,
     search,
+    session,
     store,
     unsupported,
     volume,
     wado_uri,
+    well_known,
 )
 from app.api.direct import Direct, Endpoint
 from app.dicomweb.resources import FRAMES, INSTANCE, RENDERED_3D, RENDERED_MPR, SERIES, STUDY
@@ -81,6 +83,12 @@ OPERATIONAL: Routes = (
     (READ, "/health/live", health.live),
     (READ, "/health/ready", health.ready),
     (READ, "/version", health.version),
+    (READ, session.PATH, session.who_am_i),
+    (("POST",), session.PATH, session.begin),
+    (("DELETE",), session.PATH, session.end),
+    (READ, well_known.RESOURCE, well_known.protected_resource),
+    (READ, well_known.RESOURCE + "/{root:path}", well_known.protected_resource),
+    (READ, well_known.SMART, well_known.smart_configuration),
 )
 """Paths at the root of the server."""
 

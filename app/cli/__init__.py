@@ -10,7 +10,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import backup, imports, migrate, openapi, purge, reindex, serve, settings, verify, webhooks
+from app.cli import backup, imports, keys, migrate, openapi, policy, purge, reindex, serve, settings, verify, webhooks
 from app.errors import DicomwebError
 from app.settings import SettingsError
 
@@ -33,6 +33,8 @@ application.command("restore")(backup.restore_command)
 application.command("reindex")(reindex.command)
 application.command("migrate")(migrate.command)
 application.add_typer(webhooks.commands, name="webhooks")
+application.add_typer(keys.commands, name="keys")
+application.add_typer(policy.commands, name="policy")
 application.command("settings")(settings.command)
 application.command("openapi")(openapi.command)
 

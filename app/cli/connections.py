@@ -21,6 +21,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.cli.peer import subject_of
 from app.cli.watch import Patience, Watch
 from app.feed import NEWS
 from app.settings import load_settings
@@ -68,6 +69,7 @@ class GuardedHttp(HttpToolsProtocol):
         bounds = self._watch.bounds
         self.timeout_keep_alive = bounds.idle_seconds
         self.address = ""
+        self._certificate = ""
         self._state = _State.HEAD
         self._waited = 0.0
         self._unused = 0
@@ -82,6 +84,7 @@ class GuardedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
+        self._certificate = subject_of(transport)
         self._unwelcome = self._watch.enter(self)
         if self._unwelcome and self._watch.crowded:
             self._watch.refused("the number of connections")
@@ -131,8 +134,14 @@ class GuardedHttp(HttpToolsProtocol):
         if self._deaf:
             raise ConnectionError
         super().on_message_begin()
+        self._start_head()
         if self._state is _State.IDLE:
             self._await_head()
+
+    def _start_head(self) -> None:
+        """Who sends it, as TLS has made sure (ASGI TLS extension, `client_cert_name`: RFC 4514)."""
+        if self._certificate:
+            self.scope.setdefault("extensions", {})["tls"] = {"client_cert_name": self._certificate}
 
     def on_headers_complete(self) -> None:
         self._check_head()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ import uvicorn
 from app import __version__
 from app.cli.logs import log_config
 from app.cli.options import DataDir, settings_for
+from app.door import open_policy
 from app.index import migrate
 from app.settings import Settings, SettingsError, refuse_unsafe, variable
 
@@ -41,10 +43,10 @@ def command(
     data: DataDir = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Server processes.", show_default="1")] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Serve on an address that others can reach although nobody is asked who they are.")
+        bool, typer.Option("--insecure", help="Serve on an address that others can reach without authentication, or without TLS.")
     ] = False,
 ) -> None:
-    """Serve DICOMweb. On a loopback address (the default) no login is needed; on any other it refuses to start without authentication."""
+    """Serve DICOMweb. On a loopback address (the default) no login is needed; any other needs authentication and TLS."""
     given = {
         variable("http", "host"): host,
         variable("http", "port"): port,
@@ -55,6 +57,7 @@ def command(
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = settings_for(None)
     refuse_unsafe(settings)
+    open_policy(settings)  # a policy file that cannot be used is said now, and not by every worker
     refuse_taken(settings.http.host, settings.http.port)
     allow_files()
     migrate(settings.database_url)
@@ -65,6 +68,11 @@ def command(
         http="app.cli.connections:GuardedHttp",
         ws="none",
         timeout_keep_alive=settings.connections.idle_seconds,
+        ssl_certfile=settings.tls.certificate,
+        ssl_keyfile=settings.tls.key,
+        ssl_keyfile_password=settings.tls.key_password.get_secret_value() if settings.tls.key_password else None,
+        ssl_ca_certs=str(settings.tls.client_ca) if settings.tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if settings.tls.client_ca else ssl.CERT_NONE,
         host=settings.http.host,
         port=settings.http.port,
         workers=settings.http.workers,
@@ -101,6 +109,9 @@ def refuse_taken(host: str, port: int) -> None:
 def greeting(settings: Settings) -> str:
     """Where it listens, where the data lie, and three commands to try."""
     host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
-    base = settings.http.public_base_url or f"http://{host}:{settings.http.port}{settings.http.base_path}"
+    scheme = "https" if settings.tls.certificate else "http"
+    base = settings.http.public_base_url or f"{scheme}://{host}:{settings.http.port}{settings.http.base_path}"
     reach = "local mode: only this machine, no login" if settings.local_mode else "INSECURE: anyone who can reach it, no login"
+    if settings.access.asks:
+        reach = "everyone is asked who he is"
     return GREETING.format(version=__version__, base=base, reach=reach, data=settings.data_dir)

@@ -71,6 +71,8 @@ class Transaction:
 ERRORS = {
     304: "The copy you have is current",
     400: "The request breaks the grammar of PS3.18; the problem document says where",
+    401: "Nobody is known by the credential, or there is none; WWW-Authenticate says how to sign in",
+    403: "The caller may not do this at all",
     404: "There is no such resource for this caller",
     406: "Nothing on offer fits the Accept header; the problem document lists the offers",
     410: "It was deleted (setting retrieve.on_deleted)",
@@ -78,11 +80,14 @@ ERRORS = {
     415: "The body is of a media type that is not taken",
     416: "The range lies outside of the resource",
     422: "There is nothing to show, or the pixel data cannot be decoded",
+    429: "Too many credentials of this address did not verify; try again after Retry-After",
     501: "A resource of the standard that this version does not have",
     503: "A backend does not answer; try again after Retry-After",
     507: "A disk or a quota is full; what is stored can still be read",
 }
 
+
+_SIGN_IN = (401, 403, 429)
 
 RANGE = Answer(206, "The range of a single part that was asked for", (ONE_OCTETS, BYTE_RANGES))
 
@@ -312,5 +317,39 @@ OPERATIONAL: tuple[Transaction, ...] = (
         (Answer(200, "All can", (JSON,)), Answer(503, "`checks` says which cannot, and why", (JSON,))),
     ),
     Transaction("GET", "/version", "Name and version", "", "Health", (Answer(200, "Both", (JSON,)),)),
+    Transaction("GET", "/session", "Who am I, and what may I?", "", "Access", (Answer(200, "As the server sees it", (JSON,)),), _SIGN_IN),
+    Transaction(
+        "POST",
+        "/session",
+        "Begin a session",
+        "",
+        "Access",
+        (Answer(200, "Set-Cookie has the session, which ends no later than the credential that was shown", (JSON,)),),
+        _SIGN_IN,
+    ),
+    Transaction("DELETE", "/session", "End the session", "", "Access", (Answer(204, "The cookie is taken back"),)),
+    *(
+        Transaction(
+            "GET",
+            f"/.well-known/oauth-protected-resource{root}",
+            "How to sign in",
+            "",
+            "Access",
+            (Answer(200, "Who vouches for users, and which scopes mean something", (JSON,)),),
+            (404,),
+            remark="RFC 9728",
+        )
+        for root in ("", "/{root}")
+    ),
+    Transaction(
+        "GET",
+        "/.well-known/smart-configuration",
+        "Where apps get tokens",
+        "",
+        "Access",
+        (Answer(200, "Addresses of the issuer of tokens", (JSON,)),),
+        (404,),
+        remark="SMART App Launch 2.2",
+    ),
 )
 """At the server's root."""

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, func, select
 from app.dicomweb.search_results import merge
 from app.index import bulk, rows
 from app.index.database import Raced
+from app.index.lists import among, listed
 from app.index.tables import INSTANCE, SERIES, STUDY
-from app.index.visibility import among, listed
 from app.model import JsonObject, Level, Uid
 
 

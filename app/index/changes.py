@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from app.feed import Interest
 from app.index import bulk, unused
+from app.index.lists import one_of
 from app.index.tables import CHANGE
-from app.index.visibility import one_of, visible
+from app.index.visibility import visible
 from app.model import Access, Change, ChangeKind, InstanceRecord, Target, Uid
 
 

@@ -19,8 +19,8 @@ from app.dicom.site_keys import SiteKeys
 from app.dicomweb.combined import OFFSETS, bounds
 from app.dicomweb.query import Match, Query, Rule
 from app.dicomweb.search_keys import WORDS, kept
+from app.index.lists import one_of
 from app.index.tables import INSTANCE, LEVELS, SERIES, STUDY, VALUE, key_column, own_values
-from app.index.visibility import one_of
 from app.index.wildcards import begins, prefix, successor, wild
 from app.model import Level
 
@@ -63,9 +63,10 @@ def _gathered(match: Match, *, few: bool) -> ColumnElement[bool]:
 def _some_child(level: Level, matches: Sequence[Match], site: SiteKeys) -> ColumnElement[bool]:
     lowest = max((match.level for match in matches), key=DEPTH.__getitem__)
     if level is Level.SERIES:
-        return SERIES.c.id.in_(select(INSTANCE.c.series_id).where(*_all(matches, site)))
+        return SERIES.c.id.in_(select(INSTANCE.c.series_id).where(*_all(matches, site)).correlate(None))
     source = SERIES.join(INSTANCE) if lowest is Level.INSTANCE else SERIES
-    return STUDY.c.id.in_(select(SERIES.c.study_id).select_from(source).where(*_all(matches, site)))
+    # Not those of the statement around it, which may itself read series and instances: any child will do.
+    return STUDY.c.id.in_(select(SERIES.c.study_id).select_from(source).where(*_all(matches, site)).correlate(None))
 
 
 def _all(matches: Sequence[Match], site: SiteKeys) -> list[ColumnElement[bool]]:

@@ -6,12 +6,13 @@ given twice when rows come and go meanwhile. An instance that is gone when its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, select, tuple_
 
+from app.index.lists import one_of
 from app.index.tables import DOCUMENT, INSTANCE, SERIES, STUDY
 from app.index.visibility import visible
 from app.model import Access, Metadata, Target, Uid
@@ -97,6 +98,18 @@ def page(connection: Connection, statement: Select[Any], ids: Sequence[int], acc
 def one(connection: Connection, statement: Select[Any], target: Target, access: Access) -> list[RowMapping]:
     """The row of a target that names an instance: one statement, for this is what a viewer asks a thousand times."""
     return list(connection.execute(under(statement, target, access)).mappings())
+
+
+def sees(connection: Connection, study: Uid, access: Access) -> bool:
+    """Whether the access covers a study that is there."""
+    return connection.scalar(select(STUDY.c.id).where(STUDY.c.uid == study, visible(access))) is not None
+
+
+def hidden(connection: Connection, studies: Collection[Uid], access: Access) -> list[Uid]:
+    """Those of the studies that are there, and that the access does not cover."""
+    there = set(connection.scalars(select(STUDY.c.uid).where(one_of(STUDY.c.uid, studies))))
+    seen = set(connection.scalars(select(STUDY.c.uid).where(one_of(STUDY.c.uid, studies), visible(access))))
+    return [Uid(uid) for uid in sorted(there - seen)]
 
 
 def studies(connection: Connection, after: Place | None, access: Access) -> list[Place]:

@@ -33,10 +33,9 @@ class Near:
             return None
         return int(version)
 
-    def one(self, target: Target, access: Access) -> sqlite3.Row | None:
-        """The row of `lookup.RECORD` for a target that names an instance; None if it is absent, hidden, or not to be had at once."""
-        if access.studies is not None and target.study not in access.studies:
-            return None
+    def one(self, target: Target) -> sqlite3.Row | None:
+        """The row of `lookup.RECORD` for a target that names an instance, whoever may see it; None if it is absent, or not to be had at
+        once."""
         values = {"study": target.study, "series": target.series, "instance": target.instance}
         try:
             found: sqlite3.Row | None = self._open().execute(self._record, [values[name] for name in self._names]).fetchone()

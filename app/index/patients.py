@@ -16,8 +16,9 @@ from app.dicomweb.search_results import patient
 from app.errors import InvalidQuery
 from app.index import rows, site_keys
 from app.index.conditions import conditions
+from app.index.lists import one_of
 from app.index.tables import STUDY
-from app.index.visibility import one_of, visible
+from app.index.visibility import visible
 from app.model import Access, JsonObject, Page
 
 

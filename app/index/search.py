@@ -44,7 +44,7 @@ def search(connection: Connection, query: Query, access: Access) -> Page:
     """
     wanted = needs(query)
     terms = [visible(access), *conditions(query)]
-    narrowed = access.studies is not None or query.target.study is not None or bool(terms[1:])
+    narrowed = not access.is_everything or query.target.study is not None or bool(terms[1:])
     few = bool(query.order) and narrowed and _are_few(connection, query, terms)
     parts = ordering.parts(query, few=few)
     # One more than asked for tells whether there are more, whatever comes or goes before the page.

@@ -7,7 +7,7 @@ instance is read without a thread (`near`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, name_of
 from app.dicomweb.query import Query
 from app.feed import EVERYTHING, Interest
 from app.index import changes, lookup, patients, rows, schema, site_keys, unused, write
+from app.index.api_keys import SqlApiKeys
 from app.index.database import Database
 from app.index.joined import Joined
 from app.index.near import Near
@@ -24,7 +25,7 @@ from app.index.recall import Recall
 from app.index.search import search
 from app.index.sql_upkeep import SqlUpkeep
 from app.index.webhooks import SqlWebhooks
-from app.model import Access, Added, Change, ConflictRule, Filling, InstanceRecord, Level, Metadata, Page, Target
+from app.model import Access, Added, Change, ConflictRule, Filling, InstanceRecord, Level, Metadata, Page, Target, Uid
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class SqlIndex:
         self._joined: Joined[Sequence[Change]] = Joined()
         self.upkeep = SqlUpkeep(database, now, site)
         self.webhooks = SqlWebhooks(database)
+        self.api_keys = SqlApiKeys(database)
 
     async def add(self, records: Sequence[InstanceRecord], rule: ConflictRule) -> Sequence[Added]:
         """A caller that was cancelled, or got Unavailable, does not know the outcome: it must leave the blobs to the sweeper."""
@@ -61,13 +63,26 @@ class SqlIndex:
             return
         kept: InstanceRecord | None = self._recall.find((target, access))
         if kept is None:
-            near = self._near.one(target, access) if self._near else None
+            near = self._near.one(target) if self._near else None
+            if near is not None and not await self.sees(Uid(near["study_uid"]), access=access):
+                return
             found = [rows.record(near)] if near else [rows.record(row) async for row in self._rows(lookup.RECORD, target, access)]
             if not found:
                 return
             kept = found[0]
             self._recall.keep((target, access), kept, rows.record_weight(kept))
         yield kept
+
+    async def sees(self, study: Uid, *, access: Access) -> bool:
+        """Whether the access covers this study, which is there; where that is all, nothing is read."""
+        if access.is_everything:
+            return True
+        return await self._recalled(("sees", study, access), partial(lookup.sees, study=study, access=access), lambda _: 64)
+
+    async def hidden(self, studies: Collection[Uid], *, access: Access) -> Collection[Uid]:
+        if access.is_everything:
+            return ()
+        return await self._database.read(partial(lookup.hidden, studies=studies, access=access))
 
     async def metadata(self, target: Target, *, access: Access) -> AsyncIterator[Metadata]:
         async for row in self._rows(lookup.METADATA, target, access):

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Select, and_, update
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys
 from app.index import lookup, rows, soundness, unused, write
 from app.index.database import Database
+from app.index.lists import one_of
 from app.index.tables import INSTANCE, UPKEEP
 from app.index.upsert import insert_new
-from app.index.visibility import one_of
 from app.model import Access, Deleted, InstanceRecord, Lease, Target, Uid
 
 

@@ -253,6 +253,22 @@ class UndeliveredRow(SQLModel, table=True):
     trouble: str = Field(sa_column=_text())
 
 
+class ApiKeyRow(SQLModel, table=True):
+    """An API key: `credentials.ApiKey`. `scopes` and `roles` with spaces."""
+
+    __tablename__ = "api_key"
+
+    prefix: str = Field(sa_column=Column(TEXT, primary_key=True))
+    digest: str = Field(sa_column=_text())
+    subject: str = Field(sa_column=_text())
+    scopes: str = Field(sa_column=_text())
+    roles: str = Field(sa_column=_text())
+    created: float = Field(sa_column=_seconds())
+    expires: float | None = Field(sa_column=Column(REAL, nullable=True))
+    used: float | None = Field(sa_column=Column(REAL, nullable=True))
+    revoked: float | None = Field(sa_column=Column(REAL, nullable=True))
+
+
 def _table(row: type[SQLModel]) -> Table:
     return cast(Table, row.__table__)  # type: ignore[attr-defined]  # set by SQLModel's metaclass
 
@@ -268,6 +284,7 @@ UPKEEP = _table(UpkeepRow)
 FILLED_KEY = _table(FilledKeyRow)
 WEBHOOK = _table(WebhookRow)
 UNDELIVERED = _table(UndeliveredRow)
+API_KEY = _table(ApiKeyRow)
 
 LEVELS = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 

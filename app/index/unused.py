@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, insert, or_, select, text, union_all, update
 
 from app.errors import Unavailable
+from app.index.lists import among, listed, one_of
 from app.index.tables import INSTANCE, UNUSED_BLOB
 from app.index.upsert import insert_new
-from app.index.visibility import among, listed, one_of, visible
+from app.index.visibility import visible
 from app.model import Access, Deleted, InstanceRecord, Loss, Target, Uid
 
 _ORDER_LOCK = 0x52414449

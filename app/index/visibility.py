@@ -1,58 +1,42 @@
-"""What a caller may see, as one SQL predicate: every statement that reads for somebody contains it (`security.md`, S3)."""
+"""What a caller may see, as one SQL predicate: every statement that reads for somebody contains it (`security.md`, S3).
+
+`dicomweb.selection.covers` says in plain Python what it means; `tests/contract/test_index_access.py` compares the two.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
-from typing import Any
+from sqlalchemy import ColumnElement, and_, case, false, or_, select, true
 
-from sqlalchemy import ColumnElement, Text, bindparam, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
-
+from app.dicomweb.selection import read
+from app.index.conditions import conditions
+from app.index.lists import one_of
 from app.index.tables import STUDY
-from app.model import Access
+from app.model import Access, Selection
 
 
 def visible(access: Access, study_uid: ColumnElement[str] = STUDY.c.uid) -> ColumnElement[bool]:
-    """True for rows of studies that the access covers; `study_uid` is the column that tells the study of a row."""
-    if access.studies is None:
+    """True for rows of studies that the access covers; `study_uid` is the column that tells the study of a row.
+
+    Where that is not the study's own, what is told of a study that is gone is visible only to those who may see everything, or who were
+    given this very study by its UID.
+    """
+    if access.is_everything:
         return true()
-    return one_of(study_uid, access.studies)
+    terms = [] if access.studies is None else [one_of(study_uid, access.studies)]
+    selected = _selected(access)
+    if selected and study_uid is not STUDY.c.uid:
+        covered = select(STUDY.c.uid).where(*selected)
+        return and_(*terms, study_uid.in_(covered.correlate(None)))
+    return and_(true(), *terms, *selected)
 
 
-def one_of(column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
-    """`column` is one of the values, however many: they travel as one parameter, so that statements stay few and short."""
-    if len(values) == 1:
-        return column == next(iter(values))
-    members = _members(bindparam(None, listed(values), type_=Text)).table_valued("value")
-    return column.in_(select(members.c.value))
+def _selected(access: Access) -> list[ColumnElement[bool]]:
+    """On rows of STUDY. What a study has no value for is neither true nor false: outside of a selection, therefore, and not denied."""
+    terms = [_is_in(selection) for selection in access.within]
+    if access.permitted is not None:
+        terms.append(or_(false(), *(_is_in(selection) for selection in access.permitted)))
+    return terms + [case((_is_in(selection), 0), else_=1) == 1 for selection in access.denied]
 
 
-def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """As `one_of`, for a statement that is made once: the values come as its parameter `name`, written by `listed`."""
-    members = _members(bindparam(name, type_=Text)).table_valued("value")
-    return column.in_(select(members.c.value))
-
-
-def listed(values: Collection[str]) -> str:
-    """Texts as one parameter of a statement."""
-    return json.dumps(sorted(values))
-
-
-class _members(FunctionElement[Any]):  # named as the SQL function that it is
-    """The texts of a JSON array, as rows."""
-
-    inherit_cache = True
-    name = "members"
-
-
-@compiles(_members, "sqlite")
-def _sqlite(element: _members, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_members, "postgresql")
-def _postgresql(element: _members, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
+def _is_in(selection: Selection) -> ColumnElement[bool]:
+    return and_(true(), *conditions(read(selection)))

@@ -14,10 +14,10 @@ from app.dicom.attributes import DEPTH
 from app.dicom.site_keys import SiteKeys
 from app.index import branches, bulk, changes, rows, unused
 from app.index.branches import StudyBranch
+from app.index.lists import among, listed
 from app.index.lookup import RECORD, under
 from app.index.tables import DOCUMENT, INSTANCE, SERIES, STUDY, VALUE
 from app.index.unused import Lost
-from app.index.visibility import among, listed
 from app.index.write_back import Values, portions, write_back
 from app.model import Access, Added, Blob, ChangeKind, ConflictRule, InstanceRecord, Level, Loss, Outcome, Target, Uid
 

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.dicomweb.hosts import is_loopback
+from app.settings.access import AccessSettings, Tls
 from app.settings.groups import (
-    AccessSettings,
     Audit,
     Changes,
     Connections,
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     database: Database = Database()
     access: AccessSettings = AccessSettings()
+    tls: Tls = Tls()
     audit: Audit = Audit()
     store: Store = Store()
     retrieve: Retrieve = Retrieve()
@@ -111,8 +112,13 @@ class Settings(BaseSettings):
 
     @property
     def local_mode(self) -> bool:
-        """Only this machine can reach us: no login, but Host and Origin are checked."""
-        return is_loopback(self.http.host)
+        """Only this machine can reach us, and nobody is asked who he is; but Host and Origin are checked."""
+        return is_loopback(self.http.host) and not self.access.asks
+
+    @property
+    def secret_path(self) -> Path:
+        """Where the secret of sessions lies, unless it is a setting."""
+        return self.data_dir / "session.key"
 
 
 def load_settings(**overrides: Mapping[str, Any]) -> Settings:
@@ -125,11 +131,24 @@ def load_settings(**overrides: Mapping[str, Any]) -> Settings:
 
 
 def refuse_unsafe(settings: Settings) -> None:
-    """SettingsError, in one sentence that says what to add, if others could reach a service that asks nobody who they are."""
-    if not settings.local_mode and not settings.access.insecure:
+    """SettingsError, in one sentence that says what to add, if others could reach a service that asks nobody who they are, or could read
+    what it answers on its way."""
+    access, host = settings.access, settings.http.host
+    if access.certificates and settings.tls.client_ca is None:
+        raise SettingsError("RADIOLUCENT_ACCESS__CERTIFICATES: needs tls.client_ca, the authorities whose client certificates are believed")
+    if access.insecure or is_loopback(host):
+        return
+    if not access.asks:
         raise SettingsError(
-            f"Refusing to serve on {settings.http.host} without authentication, since anyone on that network could read and delete images: "
-            "listen on 127.0.0.1 behind a proxy that authenticates, or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)"
+            f"Refusing to serve on {host} without authentication, since anyone on that network could read and delete images: "
+            "add an issuer of tokens (RADIOLUCENT_ACCESS__ISSUER) or API keys (RADIOLUCENT_ACCESS__API_KEYS=true), listen on 127.0.0.1, "
+            "or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)"
+        )
+    if settings.tls.certificate is None:
+        raise SettingsError(
+            f"Refusing to serve on {host} without TLS, since anyone on the way could read images and credentials: "
+            "add a certificate (RADIOLUCENT_TLS__CERTIFICATE and RADIOLUCENT_TLS__KEY), listen on 127.0.0.1 behind a proxy that has one, "
+            "or add --insecure (RADIOLUCENT_ACCESS__INSECURE=true)"
         )
 
 

@@ -171,13 +171,6 @@ class Database(Group):
         return value
 
 
-class AccessSettings(Group):
-    """Who may use the service."""
-
-    insecure: bool = False
-    """Serve on an address that others can reach without any authentication. Everyone who reaches it sees and changes everything."""
-
-
 class Audit(Group):
     """The audit trail."""
 

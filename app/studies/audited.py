@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import DicomwebError
-from app.model import Access, Action, AuditEntry, Caller, Target
+from app.model import NOTHING, Access, Action, AuditEntry, Caller, Target
 from app.ports import Archive
 from app.studies.answers import NotModified
 
@@ -29,7 +29,7 @@ class Granted:
 @asynccontextmanager
 async def audited(archive: Archive, caller: Caller, action: Action, target: Target, **detail: Any) -> AsyncIterator[Granted]:
     """Give Access or raise Forbidden; on leaving, record the outcome: "success", "NotModified", or the name of the error."""
-    granted = Granted(Access(studies=frozenset()), dict(detail))
+    granted = Granted(NOTHING, dict(detail))
     outcome = "success"
     try:
         granted.access = await archive.policy.grant(caller, action)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from app.dicomweb.multipart import StowContent
 from app.dicomweb.store_report import Failed, FailureReason, Stored, WarningReason
 from app.errors import BadRequest
-from app.model import Action, Added, Caller, InstanceRecord, Outcome, Target, Uid
+from app.model import Access, Action, Added, Caller, InstanceRecord, Outcome, Target, Uid
 from app.ports import Archive, Spool
 from app.studies.audited import audited
 from app.studies.body import bounded
@@ -52,6 +52,7 @@ class _Batch:
 
     archive: Archive
     study: Uid | None
+    access: Access
     trouble: Trouble = field(default_factory=Trouble)
     results: list[asyncio.Future[InstanceRecord | Failed]] = field(default_factory=list)
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT))
@@ -72,7 +73,7 @@ class _Batch:
 
     async def _settle(self, spool: Spool) -> InstanceRecord | Failed:
         try:
-            return await keep(self.archive, spool, self.study, self.trouble)
+            return await keep(self.archive, spool, self.study, self.trouble, self.access)
         finally:
             spool.close()
             self.room.release()
@@ -83,7 +84,7 @@ async def store(archive: Archive, caller: Caller, request: StoreRequest) -> Stor
     InsufficientStorage if nothing at all could be kept; Busy if too much waits already."""
     async with audited(archive, caller, Action.STORE, Target(request.study)) as granted:
         archive.turns.ensure_room()
-        batch = _Batch(archive, request.study)
+        batch = _Batch(archive, request.study, granted.access)
         remarks: list[str] = []
         try:
             async with aclosing(

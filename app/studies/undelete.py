@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from app.dicomweb.store_report import Failed, FailureReason
 from app.errors import Corrupt, NotFound
-from app.model import Action, Caller, Deleted, InstanceRecord, Outcome, Target
+from app.model import Access, Action, Caller, Deleted, InstanceRecord, Outcome, Target
 from app.ports import Archive
 from app.studies.audited import audited
 from app.studies.writing import abandon, indexed, keep
@@ -44,16 +44,16 @@ async def undelete(archive: Archive, caller: Caller, target: Target) -> list[Res
             raise NotFound("Nothing that was deleted there is kept; it was never there, is there, or was purged")
         told: list[Restored] = []
         for start in range(0, len(found), BATCH):
-            told += await _restored(archive, found[start : start + BATCH])
+            told += await _restored(archive, found[start : start + BATCH], granted.access)
         granted.detail.update(stored=sum(not item.refusal for item in told), failed=sum(bool(item.refusal) for item in told))
         return told
 
 
-async def _restored(archive: Archive, batch: Sequence[Deleted]) -> list[Restored]:
+async def _restored(archive: Archive, batch: Sequence[Deleted], access: Access) -> list[Restored]:
     tasks: list[asyncio.Task[InstanceRecord | Failed]] = []
     try:
         for item in batch:
-            tasks.append(asyncio.create_task(_again(archive, item)))
+            tasks.append(asyncio.create_task(_again(archive, item, access)))
             await tasks[-1]
     except BaseException:
         await asyncio.shield(abandon(archive, tasks))
@@ -69,14 +69,14 @@ async def _restored(archive: Archive, batch: Sequence[Deleted]) -> list[Restored
     return told
 
 
-async def _again(archive: Archive, item: Deleted) -> InstanceRecord | Failed:
+async def _again(archive: Archive, item: Deleted, access: Access) -> InstanceRecord | Failed:
     spool = archive.spool()
     try:
         async for chunk in archive.blobs.read(item.key):
             await asyncio.to_thread(spool.write, chunk)
         if spool.digest != item.digest:
             return Failed(None, item.target.instance, FailureReason.CANNOT_UNDERSTAND, "Its stored data is damaged")
-        return await keep(archive, spool)
+        return await keep(archive, spool, access=access)
     except Corrupt as error:
         return Failed(None, item.target.instance, FailureReason.CANNOT_UNDERSTAND, error.detail)
     finally:

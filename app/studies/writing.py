@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeGuard
 
+from app.dicomweb.selection import covers
 from app.dicomweb.store_report import Failed, FailureReason
 from app.errors import InsufficientStorage, NotFound, Unavailable
-from app.model import Added, Blob, InstanceRecord, Outcome, Uid
+from app.model import Access, Added, Blob, InstanceRecord, Outcome, Uid
 from app.ports import Archive, BlobStore, Spool, SupportsAdopt, SupportsSettle
 from app.studies.body import spooled
 from app.studies.examine import Examined, Receipt, examine
@@ -27,6 +28,8 @@ SLOW = 2.0
 
 DISCARDING = 16
 WITHDRAWING = 2.0
+EVERYTHING = Access()
+NOT_YOURS = "This caller may not store objects of this study"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,13 @@ class Trouble:
     error: Unavailable | None = None
 
 
-async def keep(archive: Archive, spool: Spool, study: Uid | None = None, trouble: Trouble | None = None) -> InstanceRecord | Failed:
-    """Examine one received object and write its bytes; visible, and on stable storage, only once `indexed` has returned."""
+async def keep(
+    archive: Archive, spool: Spool, study: Uid | None = None, trouble: Trouble | None = None, access: Access = EVERYTHING
+) -> InstanceRecord | Failed:
+    """Examine one received object and write its bytes; visible, and on stable storage, only once `indexed` has returned.
+
+    `access` is that of whoever sends it: what it does not cover is refused.
+    """
     key = archive.new_key()
     receipt = Receipt(key, archive.web_key(key), archive.now())
     try:
@@ -61,6 +69,8 @@ async def keep(archive: Archive, spool: Spool, study: Uid | None = None, trouble
             return Failed(record.sop_class_uid, record.instance_uid, FailureReason.STUDY_MISMATCH, sentence)
         if trouble is not None and trouble.error is not None:
             return _not_kept(record, trouble.error)
+        if not await _may_add(archive, record, access):
+            return Failed(record.sop_class_uid, record.instance_uid, FailureReason.NOT_AUTHORIZED, NOT_YOURS)
         await _write(archive, examined, spool)
     except Unavailable as error:
         if trouble is not None and asyncio.get_running_loop().time() - begun > SLOW:
@@ -73,6 +83,13 @@ async def keep(archive: Archive, spool: Spool, study: Uid | None = None, trouble
     finally:
         examined.close()
     return record
+
+
+async def _may_add(archive: Archive, record: InstanceRecord, access: Access) -> bool:
+    """Whether the access covers what this object says of its study, and the study as it is, if it is there."""
+    if access.is_everything:
+        return True
+    return covers(access, [record]) and not await archive.index.hidden([record.study_uid], access=access)
 
 
 async def indexed(archive: Archive, records: Sequence[InstanceRecord]) -> Sequence[Added]:

@@ -24,7 +24,7 @@ CHAPTERS = {
 }
 NOT_DONE = {
     "S20": "no attribute is ever changed: the received bytes are kept, so there is nothing to tell of",
-    "S28": "consent is not there yet: every study is visible to every caller of local mode",
+    "S28": "consent of patients is not there yet; who may see what is the policy's to say",
 }
 _TEST = re.compile(r"def test_((?:[nmrqstj]\d+_)+(?:and_[nmrqstj]\d+_)*)(\w+)")
 

@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_gives_no_version_and_no_row(tmp_path: Path) 
     (tmp_path / "no.db").write_bytes(b"this is no database, and long enough to be seen as none" * 20)
     near = Near(str(tmp_path / "no.db"))
     assert near.version() is None
-    assert near.one(target("1", "1.1", "1.1.1"), ALL) is None
+    assert near.one(target("1", "1.1", "1.1.1")) is None
 
 
 def test_nothing_is_kept_where_nothing_tells_of_changes() -> None:

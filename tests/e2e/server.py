@@ -28,10 +28,15 @@ class Server:
     port: int
     data: Path
     log: Path
+    scheme: str = "http"
+
+    @property
+    def root(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}/dicom-web"
+        return f"{self.root}/dicom-web"
 
     def store(self, *files: bytes) -> httpx.Response:
         """Store Part 10 files; what is not a success is an error."""
@@ -67,13 +72,14 @@ def start(data: Path, *, workers: int = 1, environment: Mapping[str, str] | None
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **(environment or {})}
         )
-    server = Server(process, port, data, log)
+    server = Server(process, port, data, log, "https" if environment and "RADIOLUCENT_TLS__CERTIFICATE" in environment else "http")
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended at its start: {log.read_text()}")
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code == 200:
+            # Whose certificate it has is for the tests to find out; here it is only asked whether it is ready.
+            if httpx.get(f"{server.root}/health/ready", timeout=5, verify=False).status_code == 200:
                 return server
         except httpx.TransportError:
             time.sleep(0.05)

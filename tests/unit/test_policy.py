@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.access.local import LocalAuthenticator
 from app.access.policy import LocalPolicy
-from app.access.tokens import LocalAuthenticator
 from app.errors import Forbidden
 from app.model import Access, Action, Caller, Credential
 from app.ports import AccessPolicy, Authenticator

@@ -1,0 +1,101 @@
+"""What there is to know of credentials, and what that takes of the world: the words beside `model`, and the Protocols beside `ports`.
+
+`ApiKeys` keeps keys, `SessionMaker` turns a caller into a cookie's value. Must not know: HTTP, SQL, who fulfils it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.model import Caller
+
+SESSION_COOKIE = "radiolucent_session"
+
+SCOPES = (
+    "user/ImagingStudy.s",
+    "user/ImagingStudy.r",
+    "user/ImagingStudy.rs",
+    "user/ImagingStudy.c",
+    "user/ImagingStudy.cruds",
+    "system/ImagingStudy.rs",
+    "system/ImagingStudy.cruds",
+    "patient/ImagingStudy.rs",
+    "admin",
+    "audit.read",
+)
+"""Examples of scopes that mean something here, as clients are told of them (RFC 9728 `scopes_supported`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is kept: `digest` is the SHA-256 (hex) of the whole, `prefix` the part by which it is found and called.
+
+    Times are seconds since 1970; `expires` None: never; `used` and `revoked` None: not yet.
+    """
+
+    prefix: str
+    digest: str
+    subject: str
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    created: float
+    expires: float | None = None
+    used: float | None = None
+    revoked: float | None = None
+
+
+class ApiKeys(Protocol):
+    """The API keys of the site. All may raise Unavailable."""
+
+    async def all(self) -> Sequence[ApiKey]:
+        """In the order in which they were made."""
+
+    async def find(self, prefix: str) -> ApiKey | None: ...
+
+    async def add(self, key: ApiKey) -> bool:
+        """False if the prefix is taken."""
+
+    async def revoke(self, prefix: str, at: float) -> bool:
+        """False if there is no such key, or it was revoked before."""
+
+    async def note_use(self, prefix: str, at: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A cookie's value, and when it ends (seconds since 1970)."""
+
+    value: str
+    expires: float
+
+
+class SessionMaker(Protocol):
+    def begin(self, caller: Caller) -> Session:
+        """A session for a caller who has shown a credential just now; it ends no later than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerFacts:
+    """What clients are told of who vouches for users: the issuer, and its addresses where they are known."""
+
+    issuer: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    introspection_endpoint: str = ""
+
+
+class Issuers(Protocol):
+    async def facts(self) -> IssuerFacts:
+        """Of the configured issuer, by discovery. Addresses are empty while it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doorplate:
+    """How one can sign in here, as far as it is said to anybody."""
+
+    asks: bool = False
+    tokens: bool = False
+    keys: bool = False
+    certificates: bool = False
