@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.model import Caller
 
 SESSION_COOKIE = "radiolucent_session"
+JOURNEY_COOKIE = "radiolucent_sign_in"
 
 SCOPES = (
     "user/ImagingStudy.s",
@@ -74,6 +75,25 @@ class Session:
 class SessionMaker(Protocol):
     def begin(self, caller: Caller) -> Session:
         """A session for a caller who has shown a credential just now; it ends no later than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A browser's way to the issuer: the address to go to, and what it has to bring back, within so many seconds."""
+
+    address: str
+    kept: str
+    seconds: int
+
+
+class SignIn(Protocol):
+    """Signing in at the issuer with a browser."""
+
+    async def begin(self, redirect_uri: str, place: str) -> Journey:
+        """Unavailable if the issuer does not answer. `place` is a path of this server to come back to."""
+
+    async def finish(self, kept: str, answer: Mapping[str, str], redirect_uri: str, address: str) -> tuple[Caller, str]:
+        """Who has come back with this answer, and the place. BadRequest, Unauthorized, Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ from app.access.policy import LocalPolicy, RulePolicy
 from app.access.policy_file import PolicyError
 from app.access.rules import RuleBook
 from app.access.sessions import Sessions
+from app.access.sign_in import CodeFlow
 from app.access.tokens import Demands, Tokens
-from app.credentials import ApiKeys, Doorplate, Issuers, SessionMaker
+from app.credentials import ApiKeys, Doorplate, Issuers, SessionMaker, SignIn
 from app.ports import AccessPolicy, Authenticator
 from app.settings import Settings, SettingsError
 
@@ -49,6 +50,7 @@ class Door:
     plate: Doorplate
     sessions: SessionMaker | None = None
     issuer: Issuers | None = None
+    sign_in: SignIn | None = None
 
 
 def open_policy(settings: Settings) -> AccessPolicy:
@@ -74,10 +76,12 @@ async def open_door(settings: Settings, keys: ApiKeys) -> AsyncIterator[Door]:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=True))
         ring = KeyRing(keys, time.time) if access.api_keys else None
-        sessions = Sessions(_secret(settings), access.session_hours * 3600, time.time, ring.ensure_valid if ring else None)
+        secret = _secret(settings)
+        sessions = Sessions(secret, access.session_hours * 3600, time.time, ring.ensure_valid if ring else None)
         issuer = Issuer(access.issuer, client, time.monotonic) if access.issuer else None
+        tokens = _tokens(settings, issuer, client) if issuer else None
         chain = Chain(
-            tokens=_tokens(settings, issuer, client) if issuer else None,
+            tokens=tokens,
             ring=ring,
             sessions=sessions,
             bearers=_bearers(settings),
@@ -85,17 +89,39 @@ async def open_door(settings: Settings, keys: ApiKeys) -> AsyncIterator[Door]:
             now=time.monotonic,
         )
         plate = Doorplate(True, issuer is not None, ring is not None, access.certificates)
-        yield Door(chain, plate, sessions, issuer)
+        yield Door(chain, plate, sessions, issuer, _sign_in(settings, issuer, tokens, client, secret) if issuer and tokens else None)
 
 
 def _tokens(settings: Settings, issuer: Issuer, client: httpx.AsyncClient) -> Tokens:
     access = settings.access
-    naming = Naming(access.roles_claim, access.patient_claim, access.patient_issuer)
     introspection = None
     if access.introspection != "never" and access.client_secret is not None:
         always = access.introspection == "always"
         introspection = Introspection(client, access.client_id, access.client_secret.get_secret_value(), always=always)
-    return Tokens(issuer, Demands(frozenset(access.audience), frozenset(access.algorithms), naming), time.time, introspection)
+    return Tokens(issuer, Demands(frozenset(access.audience), frozenset(access.algorithms), _naming(settings)), time.time, introspection)
+
+
+def _sign_in(settings: Settings, issuer: Issuer, tokens: Tokens, client: httpx.AsyncClient, secret: bytes) -> CodeFlow | None:
+    access = settings.access
+    if not access.sign_in:
+        return None
+    # An id token is meant for the client that asked for it.
+    demands = Demands(frozenset({access.client_id}), frozenset(access.algorithms), _naming(settings))
+    return CodeFlow(
+        client,
+        access.client_id,
+        access.client_secret.get_secret_value() if access.client_secret else "",
+        access.sign_in_scopes,
+        facts=issuer.facts,
+        identities=Tokens(issuer, demands, time.time),
+        tokens=tokens,
+        secret=secret,
+        now=time.time,
+    )
+
+
+def _naming(settings: Settings) -> Naming:
+    return Naming(settings.access.roles_claim, settings.access.patient_claim, settings.access.patient_issuer)
 
 
 def _bearers(settings: Settings) -> Callable[[], Mapping[str, Bearer]]:

@@ -186,6 +186,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[dict[s
             plate=door.plate,
             sessions=door.sessions,
             issuer=door.issuer,
+            sign_in=door.sign_in,
         )
         yield {NEWS: archive.news}
 

@@ -1,19 +1,15 @@
 """Sessions for browsers, whose `<img>` and `<video>` can send no header: a signed value that says who has signed in, and until when.
 
-The value is JSON and its HMAC-SHA256 under a secret that all workers share; nothing is kept. It ends no later than the credential that was
+The value is sealed, and nothing is kept. It ends no later than the credential that was
 shown, and at once (`keys.KNOWN_SECONDS`) when that was an API key which is revoked. Must not know: cookies, HTTP.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from app.access.seal import Seal
 from app.credentials import Session
 from app.errors import BadRequest, Unauthorized
 from app.model import Caller
@@ -30,9 +26,7 @@ class Sessions:
     def __init__(
         self, secret: bytes, seconds: float, now: Callable[[], float], ensure_key: Callable[[str], Awaitable[None]] | None = None
     ) -> None:
-        if len(secret) < 32:
-            raise ValueError("The secret of sessions has to be 32 bytes at least")
-        self._secret = secret
+        self._seal = Seal(secret, "session")
         self._seconds = seconds
         self._now = now
         self._ensure_key = ensure_key
@@ -40,8 +34,7 @@ class Sessions:
     def begin(self, caller: Caller) -> Session:
         """BadRequest if there is more to say of the caller than a cookie holds."""
         expires = min(self._now() + self._seconds, caller.expires or float("inf"))
-        text = base64.urlsafe_b64encode(json.dumps(_fields(caller) | {"expires": expires}, separators=(",", ":")).encode()).decode()
-        value = f"{text}.{self._mac(text)}"
+        value = self._seal.close(_fields(caller) | {"expires": expires})
         if len(value) > LONGEST:
             raise BadRequest(
                 "The credential has too many scopes and roles for a session cookie; ask its issuer for fewer", clause="RFC 6265 6.1"
@@ -50,21 +43,12 @@ class Sessions:
 
     async def caller(self, value: str, address: str) -> Caller:
         """Unauthorized if the value was not made here, or its time is over."""
-        text, _, mac = value.rpartition(".")
-        if not hmac.compare_digest(mac.encode(), self._mac(text).encode()):
-            raise Unauthorized(ENDED, invalid=True)
-        try:
-            fields = json.loads(base64.urlsafe_b64decode(text))
-        except (ValueError, binascii.Error):
-            raise Unauthorized(ENDED, invalid=True) from None
-        if fields["expires"] <= self._now():
+        fields = self._seal.open(value)
+        if fields is None or fields["expires"] <= self._now():
             raise Unauthorized(ENDED, invalid=True)
         if fields["key"] and self._ensure_key is not None:
             await self._ensure_key(fields["key"])
         return _caller(fields, address)
-
-    def _mac(self, text: str) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._secret, text.encode(), hashlib.sha256)).decode().rstrip("=")
 
 
 _TEXTS = ("subject", "kind", "issuer", "tenant", "organisation", "key")

@@ -68,13 +68,18 @@ class Tokens:
         digest = hashlib.sha256(text.encode()).digest()
         known = self._known.get(digest)
         if known is None:
-            known = caller_of(await self._claims(text), self._demands.naming, "")
+            known = caller_of(await self.claims(text), self._demands.naming, "")
             self._known.keep(digest, known, min(KNOWN_SECONDS, (known.expires or 0) - self._now()))
         if known.expires is not None and known.expires + LEEWAY <= self._now():
             raise _refusal("its time is over (exp)")
         return replace(known, address=address)
 
-    async def _claims(self, text: str) -> Mapping[str, Any]:
+    @property
+    def issuer(self) -> str:
+        return self._issuer.url
+
+    async def claims(self, text: str) -> Mapping[str, Any]:
+        """All that a token says, once it has verified."""
         is_jwt = _JWT.fullmatch(text) is not None
         if self._introspection is not None and (self._introspection.always or not is_jwt):
             claims = await self._introspection.claims(text, await self._issuer.facts())

@@ -22,8 +22,9 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
 from app.api import static
-from app.api.request import base_url, takes_gzip
+from app.api.request import base_url, root_url, takes_gzip
 from app.api.static import ASK_AGAIN, FOR_GOOD
+from app.credentials import SESSION_COOKIE
 from app.dicom import transfer_syntax as ts
 from app.dicomweb.media_types import OCTET_STREAM
 from app.dicomweb.resources import parse_target
@@ -63,6 +64,12 @@ FRAMES = (
     *(("image/jphc", syntax) for syntax in (ts.HTJ2K_LOSSLESS, ts.HTJ2K_LOSSLESS_RPCL, ts.HTJ2K)),
 )
 """What its codecs can draw. Of itself it asks for any syntax, and then shows nothing of JPEG XL or of deflated frames."""
+
+_SIGN_IN = """window.config.httpErrorHandler = (error) => {
+  if (error?.status === 401) location.assign("@ROOT@/?return=" + encodeURIComponent(location.pathname + location.search));
+};
+"""
+"""A session may end while the viewer is open."""
 
 _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>OHIF is not installed</title>
 <h1>The viewer OHIF is not installed</h1>
@@ -114,6 +121,12 @@ async def page(request: Request) -> Response:
     if ohif.folder is None:
         return HTMLResponse(_MISSING, 404)
     path = request.path_params.get("path", "")
+    asks = request.app.state.service.plate.asks
+    if asks and "." not in path.rpartition("/")[2] and SESSION_COOKIE not in request.cookies and "authorization" not in request.headers:
+        # The viewer has no page of its own for signing in: the console's leads back to it.
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        root = _root_path(request)
+        return RedirectResponse(f"{root}/?{urlencode({'return': root + here})}", 302, headers={"Cache-Control": "no-store"})
     if path.endswith(PACKED):
         raise NotFound("There is no such file of the viewer")
     if "." in path.rpartition("/")[2]:
@@ -131,6 +144,11 @@ async def page(request: Request) -> Response:
     return response
 
 
+def _root_path(request: Request) -> str:
+    """The path under which a proxy has put this server; empty as a rule."""
+    return urlsplit(root_url(request, request.app.state.service)).path
+
+
 def policy(base: str) -> str:
     """The Content-Security-Policy of the page: this origin, and that of the service if clients see it under another."""
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(base))
@@ -141,6 +159,8 @@ async def configuration(request: Request) -> Response:
     """`app-config.js`: where the service is and what it can do. A script, so it holds nothing that only some may know."""
     base = base_url(request, request.app.state.service)
     text = "window.config = " + json.dumps(config(base), indent=2).replace("<", "\\u003c") + ";\n"
+    if request.app.state.service.plate.asks:
+        text += _SIGN_IN.replace("@ROOT@", _root_path(request))
     return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-store"})
 
 

@@ -16,7 +16,7 @@ from app.api import forwarded
 from app.api.event_stream import Seats
 from app.api.forwarded import Forwarded
 from app.api.recent import Recent
-from app.credentials import Doorplate, Issuers, SessionMaker
+from app.credentials import Doorplate, Issuers, SessionMaker, SignIn
 from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
 from app.model import Caller, Credential, Target
@@ -37,7 +37,7 @@ class Service:
 
     `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed; `strict` takes
     PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes; `plate` says how
-    one can sign in, `sessions` and `issuer` are there where one can.
+    one can sign in, `sessions`, `issuer` and `sign_in` are there where one can.
     """
 
     archive: Archive
@@ -51,6 +51,7 @@ class Service:
     plate: Doorplate = field(default_factory=Doorplate)
     sessions: SessionMaker | None = None
     issuer: Issuers | None = None
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ def base_url(request: Request, service: Service) -> str:
         # dicomweb-client leaves the port out of Host; on this machine there is no doubt which one it has used.
         host = f"{host}:{request.scope['server'][1]}"
     return f"{told.scheme or request.url.scheme}://{host}{told.prefix}{service.base_path}"
+
+
+def root_url(request: Request, service: Service) -> str:
+    """The root of this server as clients see it, without a slash at its end. BadRequest as `base_url`."""
+    return base_url(request, service).removesuffix(service.base_path)
 
 
 def target_of(request: Request) -> Target:

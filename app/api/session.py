@@ -5,7 +5,6 @@ The cookie goes to this site alone (SameSite=Strict), no script can read it, and
 
 from __future__ import annotations
 
-from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
@@ -46,15 +45,10 @@ async def end(request: Request) -> Response:
 
 
 def cookie(session: Session, *, secure: bool) -> str:
-    """A Set-Cookie line. Over http, which is this machine's own, browsers would drop a cookie that is `Secure`."""
-    parts = [
-        f"{SESSION_COOKIE}={session.value}",
-        "Path=/",
-        "HttpOnly",
-        "SameSite=Strict",
-        f"Expires={formatdate(session.expires, usegmt=True)}",
-    ]
-    return "; ".join(parts + (["Secure"] if secure else []))
+    """A Set-Cookie line. Browsers keep it until they are closed, the server believes it until its own end. Over http, which is this
+    machine's own, they would drop a cookie that is `Secure`."""
+    parts = [f"{SESSION_COOKIE}={session.value}", "Path=/", "HttpOnly", "SameSite=Strict"]
+    return "; ".join(parts + ([] if session.value else ["Max-Age=0"]) + (["Secure"] if secure else []))
 
 
 async def _told(context: Context) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.api.request import Service, base_url
 from app.credentials import SCOPES
 from app.errors import NotFound
 
+SIGN_IN = "/session/login"
 SMART = "/.well-known/smart-configuration"
 HEADERS = {"Cache-Control": "max-age=300"}
 
@@ -30,6 +31,9 @@ async def protected_resource(request: Request) -> Response:
     }
     if service.issuer is not None:
         document["authorization_servers"] = [(await service.issuer.facts()).issuer]
+    # Beside what the standard knows: how a page of ours signs people in.
+    document["api_keys"] = service.plate.keys
+    document["sign_in"] = SIGN_IN if service.sign_in is not None else None
     return JSONResponse(document, headers=HEADERS)
 
 

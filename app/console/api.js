@@ -1,6 +1,7 @@
 // The service as any client sees it: DICOMweb resources below its base URL, and the operational ones at the server's root.
 
-import { credentials, signedIn, signIn } from "./session.js";
+import { h } from "./dom.js";
+import { signIn } from "./session.js";
 
 const told = (name) => document.querySelector(`meta[name=${name}]`).content;
 
@@ -19,7 +20,7 @@ export class Refusal extends Error {
 // A request that knows who we are; whoever is refused may sign in, once. Throws a Refusal with the server's own sentence.
 export async function send(url, options = {}) {
   for (let attempt = 0; ; attempt += 1) {
-    const answer = await fetch(url, { ...options, headers: { ...options.headers, ...credentials() } });
+    const answer = await fetch(url, options);
     if (answer.ok) return answer;
     const refused = await refusal(answer);
     if (answer.status !== 401 || attempt || !(await signIn(refused.message))) throw refused;
@@ -76,26 +77,9 @@ export function dictionary() {
   return tables;
 }
 
-// A picture as an <img> source. With a key it has to be fetched, since an <img> sends none; else the browser's cache does its work.
-export async function picture(url, signal) {
-  if (!signedIn()) return { src: url, release() {} };
-  const blob = await (await send(url, { signal })).blob();
-  const src = URL.createObjectURL(blob);
-  return { src, release: () => URL.revokeObjectURL(src) };
-}
-
-// To a file of the user's. Without a key the browser streams it to the disk.
-export async function save(url) {
-  const link = document.createElement("a");
-  link.download = "";
-  link.href = url;
-  if (signedIn()) {
-    const answer = await send(url);
-    link.download = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") || "")?.[1] || "dicom.zip";
-    link.href = URL.createObjectURL(await answer.blob());
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  }
-  link.click();
+// To a file of the user's: the browser streams it to the disk.
+export function save(url) {
+  h("a", { href: url, download: "" }).click();
 }
 
 export const places = {

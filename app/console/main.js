@@ -3,7 +3,7 @@
 
 import { OHIF } from "./api.js";
 import { fill, h, icon } from "./dom.js";
-import { signedIn, signOut } from "./session.js";
+import { signIn, signOut, whoAmI } from "./session.js";
 import "./study.js";
 import "./system.js";
 import "./upload.js";
@@ -78,8 +78,30 @@ function theme(chosen) {
       },
       icon(dark ? "sun" : "moon"),
     ),
-    signedIn() && h("button", { class: "quiet round", "aria-label": "Sign out", title: "Sign out", onclick: signOut }, icon("out")),
+    h("span", { class: "who" }),
   );
+  who();
+}
+
+// Whom the server takes us for, if it asks at all.
+async function who() {
+  const caller = await whoAmI();
+  if (!caller || caller.kind === "local") return;
+  const name = caller.subject.length > 24 ? `${caller.subject.slice(0, 23)}…` : caller.subject;
+  fill(
+    document.querySelector(".who"),
+    h("span", { class: "muted small", title: `${caller.subject} ${caller.issuer ?? ""}` }, name),
+    h("button", { class: "quiet round", "aria-label": "Sign out", title: "Sign out", onclick: signOut }, icon("out")),
+  );
+}
+
+// Whoever was sent here to sign in, by the viewer perhaps, goes back to where he was: a path of this server, and no other place.
+async function back() {
+  const place = new URLSearchParams(location.search).get("return");
+  if (!place || !new URL(place, location.href).href.startsWith(`${location.origin}/`)) return false;
+  if (!(await whoAmI()) && !(await signIn())) return false;
+  location.replace(new URL(place, location.href).href);
+  return true;
 }
 
 let started = false;
@@ -90,5 +112,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 theme(localStorage.getItem(THEME));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme(localStorage.getItem(THEME)));
-show();
+addEventListener("signed-in", who);
+if (!(await back())) show();
 started = true;

@@ -1,6 +1,6 @@
 // A quick look at a series, drawn by the service: scroll through instances and frames, window, cine. Not for diagnosis: that is a viewer's.
 
-import { json, picture, send, SERVICE } from "./api.js";
+import { json, send, SERVICE } from "./api.js";
 import { Cine } from "./cine.js";
 import { fill, h, later } from "./dom.js";
 import { documentName, frames, kind } from "./kinds.js";
@@ -109,30 +109,30 @@ class QuickLook extends HTMLElement {
     const url = this.url(step);
     let loading = this.pictures.get(url);
     this.pictures.delete(url);
-    loading ??= picture(url).then(async (made) => {
-      const image = new Image();
-      image.alt = "";
-      image.draggable = false;
-      image.src = made.src;
-      try {
-        await image.decode();
-      } catch {
-        await send(url); // throws what the service says
-        throw new Error("The browser cannot show this picture");
-      }
-      return { image, release: made.release };
-    });
+    loading ??= this.decoded(url);
     this.pictures.set(url, loading);
-    for (const [old, made] of this.pictures) {
+    for (const old of this.pictures.keys()) {
       if (this.pictures.size <= KEPT) break;
       this.pictures.delete(old);
-      made.then((one) => one.release(), () => {});
     }
     return loading;
   }
 
+  async decoded(url) {
+    const image = new Image();
+    image.alt = "";
+    image.draggable = false;
+    image.src = url;
+    try {
+      await image.decode();
+    } catch {
+      await send(url); // throws what the service says, or lets one sign in
+      throw new Error("The browser cannot show this picture");
+    }
+    return image;
+  }
+
   forget() {
-    for (const made of this.pictures.values()) made.then((one) => one.release(), () => {});
     this.pictures.clear();
   }
 
@@ -143,7 +143,7 @@ class QuickLook extends HTMLElement {
     if (what !== "image") return this.other(what, step);
     const turn = (this.turn = {});
     try {
-      const { image } = await this.load(step);
+      const image = await this.load(step);
       if (this.turn === turn) this.put(image);
     } catch (error) {
       if (this.turn === turn) this.put(h("p", { class: "empty" }, error.message));
@@ -165,15 +165,9 @@ class QuickLook extends HTMLElement {
     const url = `${SERVICE}${this.place(instance)}/rendered`;
     this.turn = {};
     if (what === "nothing") return this.put(h("p", { class: "empty" }, "There is no picture of an object of this kind: its metadata tell what it holds."));
-    if (what === "video") return this.embed(url, (src) => h("video", { src, controls: true, "aria-label": "Video" }));
-    if (what === "page") return this.embed(`${url}?accept=text/html`, (src) => h("iframe", { src, title: "Report", sandbox: "allow-popups" }));
+    if (what === "video") return this.put(h("video", { src: url, controls: true, "aria-label": "Video" }));
+    if (what === "page") return this.put(h("iframe", { src: `${url}?accept=text/html`, title: "Report", sandbox: "allow-popups" }));
     return this.put(h("p", { class: "empty" }, external(url, { class: "button" }, `Open the ${documentName(instance)}`)));
-  }
-
-  async embed(url, element) {
-    const turn = this.turn;
-    const made = await picture(url);
-    if (this.turn === turn) this.put(element(made.src));
   }
 
   wheel(event) {

@@ -1,6 +1,6 @@
 // A study: whose it is, its series as a strip, and of the chosen series pictures, instances and metadata.
 
-import { dictionary, everything, OHIF, picture, places, save, search, SERVICE } from "./api.js";
+import { dictionary, everything, OHIF, places, save, search, SERVICE } from "./api.js";
 import { commands } from "./commands.js";
 import { remove } from "./deletion.js";
 import { count, fill, h, icon, trouble } from "./dom.js";
@@ -14,12 +14,10 @@ const FIELDS = "Rows,Columns,NumberOfFrames,InstanceNumber,SOPClassUID,Available
 
 class Study extends HTMLElement {
   under = new AbortController();
-  pictures = [];
   state = {};
 
   disconnectedCallback() {
     this.under.abort();
-    for (const made of this.pictures) made.release();
   }
 
   setAddress(address) {
@@ -126,13 +124,7 @@ class Study extends HTMLElement {
     const uid = first(series, TAG.series);
     const image = h("img", { alt: "", loading: "lazy", width: 72, height: 72 });
     image.addEventListener("error", () => image.classList.add("none"));
-    picture(`${SERVICE}${places.series(this.state.study, uid)}/thumbnail?viewport=144,144`, this.under.signal).then(
-      (made) => {
-        this.pictures.push(made);
-        image.src = made.src;
-      },
-      () => image.classList.add("none"),
-    );
+    image.src = `${SERVICE}${places.series(this.state.study, uid)}/thumbnail?viewport=144,144`;
     return h(
       "a",
       { class: "card", href: this.address({ series: uid, instance: "" }), "data-series": uid },
@@ -198,13 +190,9 @@ class Study extends HTMLElement {
     if (tab === "metadata") this.within.element.show({ instances, chosen, place, moved, tables });
   }
 
-  async download() {
+  download() {
     fill(this.note);
-    try {
-      await save(`${SERVICE}${places.study(this.state.study)}?accept=application/zip`);
-    } catch (error) {
-      fill(this.note, trouble(error));
-    }
+    save(`${SERVICE}${places.study(this.state.study)}?accept=application/zip`);
   }
 
   async remove(study) {

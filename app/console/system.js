@@ -3,6 +3,7 @@
 import { dictionary, json, ROOT, search, send } from "./api.js";
 import { fill, h, later, trouble } from "./dom.js";
 import { follow } from "./events.js";
+import { whoAmI } from "./session.js";
 
 const KEPT = 200;
 const LEVELS = { Patients: "/patients", Studies: "/studies", Series: "/series", Instances: "/instances" };
@@ -23,6 +24,7 @@ class System extends HTMLElement {
     this.build();
     this.health();
     this.counts().then(() => this.syntaxes());
+    this.caller();
     this.follow();
   }
 
@@ -34,6 +36,7 @@ class System extends HTMLElement {
   build() {
     const section = (title, ...content) => h("section", { class: "panel", "aria-label": title }, h("h2", {}, title), content);
     this.state = h("div");
+    this.self = h("div");
     this.figures = h("dl", { class: "figures-grid" });
     this.held = h("div", {}, h("p", { class: "muted" }, "Counting …"));
     this.stream = h("span", { class: "muted small", role: "status" }, "connecting …");
@@ -47,6 +50,7 @@ class System extends HTMLElement {
         { class: "panels" },
         section("Health", this.state),
         section("In the archive", this.figures),
+        section("Who am I, and what may I?", this.self),
         section("Transfer syntaxes", this.held),
         section(
           "Changes",
@@ -82,6 +86,22 @@ class System extends HTMLElement {
     } catch (error) {
       if (!this.under.signal.aborted) fill(this.state, trouble(error));
     }
+  }
+
+  async caller() {
+    const told = await whoAmI();
+    if (!told) return;
+    const row = (name, value) => value && h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value));
+    const rows = [
+      row("Known as", told.kind === "local" ? "local: nobody is asked at this machine" : told.subject),
+      row("By", { key: "an API key", token: `a token of ${told.issuer}`, certificate: "a client certificate" }[told.kind]),
+      row("Organisation", told.organisation),
+      row("Roles", told.roles.join(", ")),
+      row("Scopes", told.scopes.join(" ")),
+      row("May", told.may.join(", ") || "nothing"),
+      row("Until", told.expires && new Date(told.expires * 1000).toLocaleString("sv")),
+    ];
+    fill(this.self, h("table", { class: "plain" }, h("tbody", {}, rows.filter(Boolean))));
   }
 
   async counts() {

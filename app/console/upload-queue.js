@@ -4,7 +4,7 @@
 import { SERVICE } from "./api.js";
 import { alone, bodyOf, instanceUid } from "./dicom-file.js";
 import { outcomes, zipOutcome } from "./store-report.js";
-import { credentials, signIn } from "./session.js";
+import { signIn } from "./session.js";
 
 const PARALLEL = 4;
 const BATCH_FILES = 50;
@@ -175,7 +175,7 @@ class Uploads {
       const xhr = (request.xhr = new XMLHttpRequest());
       const end = (status) => resolve({ status, text: xhr.responseText, headers: (name) => (xhr.status ? xhr.getResponseHeader(name) : null) });
       xhr.open("POST", `${SERVICE}/studies`);
-      for (const [name, value] of Object.entries({ Accept: "application/dicom+json", "Content-Type": type, ...credentials() })) {
+      for (const [name, value] of Object.entries({ Accept: "application/dicom+json", "Content-Type": type })) {
         xhr.setRequestHeader(name, value);
       }
       xhr.upload.onprogress = (event) => {

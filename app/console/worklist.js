@@ -1,6 +1,6 @@
 // The list of studies: searched as one types, sorted and paged by the server. Its whole state stands in the address.
 
-import { picture, places, search, SERVICE } from "./api.js";
+import { places, search, SERVICE } from "./api.js";
 import { count, fill, h, icon, later, say, trouble } from "./dom.js";
 import { date, first, person, SEXES, TAG, text, time, values } from "./words.js";
 
@@ -49,7 +49,6 @@ export function query(state) {
 class Worklist extends HTMLElement {
   state = {};
   under = null;
-  pictures = [];
 
   connectedCallback() {
     this.onkeydown = (event) => this.move(event);
@@ -67,7 +66,6 @@ class Worklist extends HTMLElement {
     removeEventListener("keydown", this.shortcut);
     this.under?.abort();
     this.typed?.stop();
-    this.release();
   }
 
   setAddress(address) {
@@ -175,7 +173,6 @@ class Worklist extends HTMLElement {
   }
 
   draw({ matches, total, cursor }) {
-    this.release();
     fill(this.note);
     this.total.textContent = count(total, "study", "studies");
     fill(this.body, matches.map((study) => this.row(study)));
@@ -238,18 +235,8 @@ class Worklist extends HTMLElement {
   thumbnail(url) {
     const image = h("img", { alt: "", loading: "lazy", decoding: "async", width: 48, height: 48 });
     image.addEventListener("error", () => image.classList.add("none"));
-    picture(url, this.under.signal).then(
-      (made) => {
-        this.pictures.push(made);
-        image.src = made.src;
-      },
-      () => image.classList.add("none"),
-    );
+    image.src = url;
     return image;
-  }
-
-  release() {
-    for (const made of this.pictures.splice(0)) made.release();
   }
 
   // Up and down from study to study; from the fields, down leads into the list.

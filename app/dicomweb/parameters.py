@@ -106,6 +106,9 @@ URI = (*URI_PARAMETERS, "annotation", "iccprofile", "charset")
 NEGOTIATION_PARAMETERS = {
     "resource": Parameter("The resource to ask for, below the base URL", f"/studies/{PATH_PARAMETERS['study'].example}/metadata"),
 }
+SIGN_IN_PARAMETERS = {
+    "return": Parameter("Path of this server to come back to", "/"),
+}
 CHANGE_PARAMETERS = {
     "after": Parameter("Changes above this sequence; `latest` for those to come. Of a stream, Last-Event-ID comes first", "0"),
     "wait": Parameter("Seconds to wait for the first change if there is none, at most 300", "1"),
@@ -114,4 +117,6 @@ CHANGE_PARAMETERS = {
     "since": Parameter("A time with its zone (RFC 3339)", "2024-01-31T10:15:00Z"),
 }
 CHANGES = ("after", "limit", "wait", "kind", "study", "since", "accept")
-QUERY_PARAMETERS |= CHANGE_PARAMETERS | URI_PARAMETERS | RENDERED_PARAMETERS | VOLUME_PARAMETERS | NEGOTIATION_PARAMETERS
+QUERY_PARAMETERS |= (
+    CHANGE_PARAMETERS | URI_PARAMETERS | RENDERED_PARAMETERS | VOLUME_PARAMETERS | NEGOTIATION_PARAMETERS | SIGN_IN_PARAMETERS
+)

@@ -327,6 +327,27 @@ OPERATIONAL: tuple[Transaction, ...] = (
         (Answer(200, "Set-Cookie has the session, which ends no later than the credential that was shown", (JSON,)),),
         _SIGN_IN,
     ),
+    Transaction(
+        "GET",
+        "/session/login",
+        "Sign in at the issuer",
+        "",
+        "Access",
+        (Answer(302, "To the issuer, whence the browser comes back to `/session/callback`"),),
+        (404, 503),
+        parameters=("return",),
+        remark="OpenID Connect Core 3.1",
+    ),
+    Transaction(
+        "GET",
+        "/session/callback",
+        "Come back from the issuer",
+        "",
+        "Access",
+        (Answer(302, "To where the sign-in was begun, with a session"),),
+        (400, 401, 404, 503),
+        remark="OpenID Connect Core 3.1",
+    ),
     Transaction("DELETE", "/session", "End the session", "", "Access", (Answer(204, "The cookie is taken back"),)),
     *(
         Transaction(

@@ -43,11 +43,18 @@ class AccessSettings(Group):
     """Whether the issuer is asked what a token means (RFC 7662): never; for tokens that are no JWTs; or for all, so that a revoked one ends
     within half a minute."""
 
+    sign_in: bool = False
+    """Let people sign in at the issuer with their browser (authorisation code with PKCE). The issuer has to know the address
+    https://HOST/session/callback of this service as a redirect URI of its client."""
+
+    sign_in_scopes: Names = ("openid", "profile")
+    """What is asked of the issuer for those who sign in; a list with commas."""
+
     client_id: str = ""
-    """What this service is called at the issuer, for introspection."""
+    """What this service is called at the issuer, for introspection and sign-in."""
 
     client_secret: SecretStr | None = None
-    """Its secret there."""
+    """Its secret there. Sign-in alone can do without, as a public client."""
 
     certificates: bool = False
     """Take client certificates: the policy file says which subjects are whom. Needs tls.client_ca."""
@@ -102,6 +109,8 @@ class AccessSettings(Group):
             raise ValueError("issuer needs audience: tokens that are meant for other services are not taken")
         if self.introspection != "never" and not (self.issuer and self.client_id and self.client_secret):
             raise ValueError("introspection needs issuer, client_id and client_secret")
+        if self.sign_in and not (self.issuer and self.client_id):
+            raise ValueError("sign_in needs issuer and client_id")
         if self.certificates and self.policy is None:
             raise ValueError("certificates needs policy, which says which subjects are whom")
         return self

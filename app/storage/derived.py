@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,9 +87,15 @@ class LocalDerived:
             self._trimming = asyncio.ensure_future(self._trimmed())
 
     async def _trimmed(self) -> int:
-        self._written = 0
-        with suppress(OSError):
-            self._known = await self._run(trimmed, self._root, self._most)
+        while True:
+            self._written = 0
+            try:
+                self._known = await self._run(trimmed, self._root, self._most)
+            except OSError:
+                break
+            # What was kept meanwhile may be too much again, and perhaps nobody comes any more who would notice.
+            if self._known + self._written <= self._most:
+                break
         return self._known
 
     async def _taken(self, key: str, form: str) -> bytes | None:

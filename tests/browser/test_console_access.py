@@ -1,12 +1,11 @@
-"""The console for everybody: axe finds nothing, in light and dark, wide and narrow; names in every script; signing in with a key."""
+"""The console for everybody: axe finds nothing, in light and dark, wide and narrow; names in every script."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
 from tests.browser.conftest import Watched
@@ -134,41 +133,3 @@ def test_the_colours_that_were_chosen_are_kept(watched: Watched) -> None:
     watched.page.reload()
     watched.page.get_by_role("button", name="To the light colours").wait_for()
     assert watched.page.evaluate(ground) == dark
-
-
-def test_whoever_is_asked_signs_in_with_a_key_that_ends_with_the_tab(browser: Browser, server: Server) -> None:
-    """The service is put behind something that asks for a key."""
-    seen: list[str] = []
-
-    def ask(route: Route) -> None:
-        given = route.request.headers.get("authorization", "")
-        seen.append(given)
-        if given == "Bearer the-key":
-            route.continue_()
-        else:
-            refusal = json.dumps({"title": "Unauthorized", "detail": "This archive wants a key", "status": 401})
-            route.fulfill(status=401, body=refusal, content_type="application/problem+json")
-
-    with browser.new_context(viewport=WIDE) as context:  # type: ignore[arg-type]
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.route("**/dicom-web/**", ask)
-        page.goto(f"http://127.0.0.1:{server.port}/#/?id=PID1")
-        dialog = page.get_by_role("dialog", name="Sign in")
-        expect(dialog).to_contain_text("This archive wants a key")
-        assert findings(page) == []
-        page.get_by_label("API key").fill("the-key")
-        page.keyboard.press("Enter")
-        page.get_by_text("Access, Ada").click()
-        page.wait_for_function("() => document.querySelector('.stage img')?.src.startsWith('blob:')")
-        page.wait_for_function("() => document.querySelector('.card img').naturalWidth > 0")
-        page.reload()
-        page.locator(".stage img").wait_for()
-        kept = page.evaluate("() => [JSON.stringify(localStorage), document.cookie, JSON.stringify(sessionStorage)]")
-        assert "the-key" not in kept[0] + kept[1]
-        assert "the-key" in kept[2]
-        with page.expect_navigation():
-            page.get_by_role("button", name="Sign out").click()
-        expect(dialog).to_be_visible()
-        assert "the-key" not in page.evaluate("() => JSON.stringify(sessionStorage)")
-    assert "Bearer the-key" in seen

@@ -32,6 +32,8 @@ PUBLIC = {
     "/ohif/{path:path}",
     "/openapi.json",
     "/redoc",
+    "/session/callback",
+    "/session/login",
     "/version",
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/{root:path}",

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
+import secrets
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 AUDIENCE = "radiolucent"
-CLIENT = ("radiolucent", "its-secret-at-the-issuer")
+CLIENT = ("radiolucent-client", "its-secret-at-the-issuer")
 
 
 @cache
@@ -39,6 +42,8 @@ class Provider:
         self.published: list[RSAKey | ECKey] = [rsa("first"), ec("second")]
         self.active: dict[str, dict[str, Any]] = {}
         self.asked: dict[str, int] = {}
+        self.codes: dict[str, dict[str, str]] = {}
+        self.user: dict[str, Any] = {}
         self.down = False
         self.port = 0
 
@@ -57,6 +62,18 @@ class Provider:
         head = {name: value for name, value in head.items() if value is not None}
         registry = JWSRegistry(algorithms=[head["alg"]], strict_check_header=False)
         return jwt.encode(head, self.claims(**changes), key or rsa("first"), registry=registry)
+
+    def exchanged(self, form: dict[str, str], authorization: str | None) -> dict[str, Any] | None:
+        """Tokens for a code, once, if its bringer is the client that asked, with the verifier of its challenge (RFC 7636 4.6)."""
+        asked = self.codes.pop(form.get("code", ""), None)
+        wanted = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
+        challenge = _encoded(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        if asked is None or authorization != wanted or asked["code_challenge_method"] != "S256":
+            return None
+        if asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"] or asked["client_id"] != CLIENT[0]:
+            return None
+        identity = self.token(header={"typ": "JWT"}, **{"aud": CLIENT[0], "nonce": asked["nonce"], **self.user, "scope": None})
+        return {"access_token": self.token(**self.user), "id_token": identity, "token_type": "Bearer", "scope": asked["scope"]}
 
     def unsigned(self) -> str:
         parts = ({"alg": "none", "typ": "at+jwt"}, self.claims())
@@ -124,6 +141,8 @@ def providing() -> Iterator[Provider]:
             elif self.path == f"{root}/.well-known/openid-configuration":
                 names = ("authorization_endpoint", "token_endpoint", "introspection_endpoint", "jwks_uri")
                 self.answer(200, {"issuer": provider.url, **{name: f"{provider.url}/{name}" for name in names}})
+            elif self.path.startswith(f"{root}/authorization_endpoint?"):
+                self.page(parse_qs(self.path.partition("?")[2]))
             elif self.path == f"{root}/jwks_uri":
                 self.answer(200, {"keys": [key.as_dict(private=False) for key in provider.published]})
             else:
@@ -131,12 +150,28 @@ def providing() -> Iterator[Provider]:
 
         def do_POST(self) -> None:
             provider.asked[self.path] = provider.asked.get(self.path, 0) + 1
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            form = {name: values[0] for name, values in parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).items()}
+            if self.path.endswith("/token_endpoint"):
+                given = provider.exchanged(form, self.headers.get("Authorization"))
+                self.answer(200 if given else 400, given or {"error": "invalid_grant"})
+                return
             wanted = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
             if provider.down or self.headers["Authorization"] != wanted:
                 self.answer(401, {})
             else:
-                self.answer(200, provider.active.get(form["token"][0], {"active": False}))
+                self.answer(200, provider.active.get(form["token"], {"active": False}))
+
+        def page(self, asked: dict[str, list[str]]) -> None:
+            """Where a user would type his password."""
+            code = secrets.token_urlsafe(16)
+            provider.codes[code] = {name: values[0] for name, values in asked.items()}
+            back = asked["redirect_uri"][0] + "?" + urlencode({"code": code, "state": asked["state"][0], "iss": provider.url})
+            body = f"<!doctype html><title>Login</title><p><a href='{escape(back)}'>I am jane</a></p>".encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def answer(self, status: int, document: dict[str, Any]) -> None:
             body = json.dumps(document).encode()

@@ -104,7 +104,7 @@ def test_a_trace_far_from_zero_is_centred() -> None:
 
 
 def test_other_waveforms_fill_their_row_and_tell_their_extent() -> None:
-    values = np.column_stack([GENERATOR.integers(0, 200, 1000), GENERATOR.integers(-5, 5, 1000)])
+    values = np.column_stack([GENERATOR.integers(1, 199, 1000), GENERATOR.integers(-5, 5, 1000)])
     values[10], values[20] = (0, -5), (199, 4)
     pressure = channel("Aorta", "mm[Hg]", 0.5, ChannelBaseline=10)
     drawing = chart(read(instance(group(values, [pressure, channel("Other", None)], 100), sop_class=HEMODYNAMIC)))
