@@ -24,6 +24,9 @@ from app.ports import Archive, Authenticator
 from app.studies.answers import Wanted
 
 REQUEST_ID = "radiolucent.request_id"
+CALLER = "radiolucent.caller"
+"""Under this key of the ASGI scope stands who sends the request, once that is known."""
+
 WEIGHED = "radiolucent.weighed"
 """Under this key of the ASGI scope a list waits for the choices of representation; `negotiation.py` alone puts one there."""
 
@@ -67,7 +70,7 @@ async def admit(request: Request) -> Context:
     """Name the caller (Unauthorized) and the base URL of this request."""
     service: Service = request.app.state.service
     caller = await service.authenticator.caller(credential(request))
-    caller = replace(caller, request_id=request.scope.get(REQUEST_ID, ""))
+    caller = request.scope[CALLER] = replace(caller, request_id=request.scope.get(REQUEST_ID, ""))
     return Context(service.archive, caller, base_url(request, service))
 
 

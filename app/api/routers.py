@@ -27,8 +27,10 @@ from app.api import (
     well_known,
 )
 from app.api.direct import Direct, Endpoint
+from app.api.on_record import action_of, on_record
 from app.dicomweb.resources import FRAMES, INSTANCE, RENDERED_3D, RENDERED_MPR, SERIES, STUDY
 from app.dicomweb.transactions import TRANSACTIONS
+from app.model import Action
 
 Routes = tuple[tuple[tuple[str, ...], str, Endpoint], ...]
 
@@ -84,16 +86,20 @@ OPERATIONAL: Routes = (
     (READ, "/health/live", health.live),
     (READ, "/health/ready", health.ready),
     (READ, "/version", health.version),
-    (READ, session.PATH, session.who_am_i),
-    (("POST",), session.PATH, session.begin),
-    (("DELETE",), session.PATH, session.end),
-    (READ, well_known.SIGN_IN, sign_in.begin),
-    (READ, sign_in.CALLBACK, sign_in.finish),
     (READ, well_known.RESOURCE, well_known.protected_resource),
     (READ, well_known.RESOURCE + "/{root:path}", well_known.protected_resource),
     (READ, well_known.SMART, well_known.smart_configuration),
 )
 """Paths at the root of the server."""
+
+SESSIONS: Routes = (
+    (READ, session.PATH, session.who_am_i),
+    (("POST",), session.PATH, session.begin),
+    (("DELETE",), session.PATH, session.end),
+    (READ, well_known.SIGN_IN, sign_in.begin),
+    (READ, sign_in.CALLBACK, sign_in.finish),
+)
+"""The same; what is refused here somebody has tried to come in by."""
 
 PAGES: Routes = (
     (READ, "", console.front),
@@ -109,15 +115,19 @@ PAGES: Routes = (
 def dicomweb_router(base_path: str) -> APIRouter:
     """The service under its base path; empty for a service at the root of the server, where the console comes first and hands on."""
     rows = DICOMWEB if base_path else tuple(row for row in DICOMWEB if row[:2] != (READ, ""))
-    return _router(rows + SPELLED_OTHERWISE + UNSUPPORTED, base_path)
+    return _router(_on_record(rows + SPELLED_OTHERWISE + UNSUPPORTED), base_path)
 
 
 def operational_router() -> APIRouter:
-    return _router(OPERATIONAL)
+    return _router(OPERATIONAL + _on_record(SESSIONS, Action.SIGN_IN))
 
 
 def page_router() -> APIRouter:
     return _router(PAGES)
+
+
+def _on_record(routes: Routes, action: Action | None = None) -> Routes:
+    return tuple((methods, path, on_record(action or action_of(methods[0], path), endpoint, path)) for methods, path, endpoint in routes)
 
 
 def _router(routes: Routes, base_path: str = "") -> APIRouter:

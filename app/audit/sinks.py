@@ -2,8 +2,9 @@
 
 A line holds who, what, on which UIDs and with what outcome; names and other words of a patient never reach this module.
 
-    {"time": "2026-01-31T08:15:00.123Z", "subject": "local", "kind": "local", "address": "127.0.0.1", "action": "retrieve",
-     "study": "1.2.3", "series": null, "instance": null, "outcome": "success", "request_id": "...", "detail": {...}}
+    {"time": "2026-01-31T08:15:00.123Z", "subject": "ann", "issuer": "https://login.example", "kind": "user", "key": "",
+     "organisation": "", "tenant": "", "roles": ["reader"], "purposes": ["TREAT"], "address": "192.0.2.7",
+     "action": "retrieve", "study": "1.2.3", "series": null, "instance": null, "outcome": "success", "request_id": "...", "detail": {...}}
 
 Must not know: HTTP, the index, the policy.
 """
@@ -97,17 +98,24 @@ class MemorySink:
 
 def as_line(entry: AuditEntry, at: float) -> bytes:
     """One record as one line of ASCII JSON: control characters are escaped, so nothing in a record can begin another line."""
+    caller = entry.caller
     fields: dict[str, Any] = {
         "time": moment(at),
-        "subject": entry.caller.subject,
-        "kind": entry.caller.kind,
-        "address": entry.caller.address,
+        "subject": caller.subject,
+        "issuer": caller.issuer,
+        "kind": caller.kind,
+        "key": caller.key,
+        "organisation": caller.organisation,
+        "tenant": caller.tenant,
+        "roles": sorted(caller.roles),
+        "purposes": sorted(caller.purposes),
+        "address": caller.address,
         "action": entry.action.value,
         "study": entry.target.study,
         "series": entry.target.series,
         "instance": entry.target.instance,
         "outcome": entry.outcome,
-        "request_id": entry.caller.request_id,
+        "request_id": caller.request_id,
         "detail": dict(entry.detail),
     }
     return json.dumps(fields, default=str, separators=(",", ":")).encode("ascii") + b"\n"

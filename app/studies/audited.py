@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,17 @@ from app.errors import DicomwebError
 from app.model import NOTHING, Access, Action, AuditEntry, Caller, Target
 from app.ports import Archive
 from app.studies.answers import NotModified
+
+
+@dataclass(slots=True)
+class Frame:
+    """Whether the request at hand has left its record, or has tried to: there is one for each, never a second."""
+
+    recorded: bool = False
+
+
+FRAME: ContextVar[Frame | None] = ContextVar("radiolucent.frame", default=None)
+"""Of the request that this task serves; whoever asks in other ways than by HTTP has none."""
 
 
 @dataclass(slots=True)
@@ -44,4 +56,6 @@ async def audited(archive: Archive, caller: Caller, action: Action, target: Targ
         outcome = "Failed"
         raise
     finally:
+        if (frame := FRAME.get()) is not None:
+            frame.recorded = True
         await archive.audit.record(AuditEntry(caller, action, target, outcome, granted.detail))

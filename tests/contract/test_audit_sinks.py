@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.audit.sinks import FileSink, MemorySink
 from app.errors import Unavailable
+from app.model import Caller
 from tests.contract.audit_sink import AuditSinkContract, Recorded, an_entry
 
 
@@ -45,11 +47,29 @@ class TestFileSink(AuditSinkContract):
         return lambda: lines(path)
 
     async def test_a_line_says_who_did_what_to_which_uids_when_and_how_it_ended(self, sink: FileSink, path: Path) -> None:
-        await sink.record(an_entry("success", query="limit=5"))
+        ann = Caller(
+            "ann",
+            "user",
+            "127.0.0.1",
+            "r-1",
+            issuer="https://login.example.org",
+            tenant="north",
+            organisation="North Hospital",
+            roles=frozenset({"reader", "physician"}),
+            purposes=frozenset({"TREAT", "ETREAT"}),
+            scopes=frozenset({"user/ImagingStudy.rs"}),
+        )
+        await sink.record(replace(an_entry("success", query="limit=5"), caller=ann))
         assert json.loads(path.read_text()) == {
             "time": "2026-01-31T08:15:00.123Z",
             "subject": "ann",
-            "kind": "local",
+            "issuer": "https://login.example.org",
+            "kind": "user",
+            "key": "",
+            "organisation": "North Hospital",
+            "tenant": "north",
+            "roles": ["physician", "reader"],
+            "purposes": ["ETREAT", "TREAT"],
             "address": "127.0.0.1",
             "action": "retrieve",
             "study": "1.2",
