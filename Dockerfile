@@ -8,8 +8,8 @@
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 -v radiolucent:/data \
 #       radiolucent serve --host 0.0.0.0 --data /data --insecure
 #
-# Without --insecure the container refuses to start, since it listens on an address that others can reach and asks nobody who they are.
-# Add it where the published port is reachable from this machine only, as above, or behind a proxy that authenticates.
+# Without --insecure the container refuses to start, since it listens on an address that others can reach: it wants authentication and TLS
+# (docs/how-to/access.md). Add --insecure where the published port is reachable from this machine only, as above, or behind a proxy.
 #
 # Pinned by tag. In your own registry pin by digest as well: FROM python:3.12-slim-bookworm@sha256:...
 
