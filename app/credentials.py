@@ -14,6 +14,12 @@ from app.model import Caller
 SESSION_COOKIE = "radiolucent_session"
 JOURNEY_COOKIE = "radiolucent_sign_in"
 
+
+def session_cookie(tenant: str) -> str:
+    """The name of the cookie: browsers send that of one tenant to another as well, which then has to be told apart."""
+    return f"{SESSION_COOKIE}_{tenant}" if tenant else SESSION_COOKIE
+
+
 SCOPES = (
     "user/ImagingStudy.s",
     "user/ImagingStudy.r",

@@ -71,13 +71,13 @@ async def open_door(settings: Settings, keys: ApiKeys) -> AsyncIterator[Door]:
     """SettingsError if the policy file, or the secret of sessions, cannot be used."""
     access = settings.access
     if not access.asks:
-        yield Door(LocalAuthenticator(), Doorplate())
+        yield Door(LocalAuthenticator(settings.tenant), Doorplate())
         return
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=True))
         ring = KeyRing(keys, time.time) if access.api_keys else None
         secret = _secret(settings)
-        sessions = Sessions(secret, access.session_hours * 3600, time.time, ring.ensure_valid if ring else None)
+        sessions = Sessions(secret, access.session_hours * 3600, time.time, ring.ensure_valid if ring else None, settings.tenant)
         issuer = Issuer(access.issuer, client, time.monotonic) if access.issuer else None
         tokens = _tokens(settings, issuer, client) if issuer else None
         chain = Chain(
@@ -87,6 +87,7 @@ async def open_door(settings: Settings, keys: ApiKeys) -> AsyncIterator[Door]:
             bearers=_bearers(settings),
             failures=Failures(access.failures_per_minute, time.monotonic),
             now=time.monotonic,
+            tenant=settings.tenant,
         )
         plate = Doorplate(True, issuer is not None, ring is not None, access.certificates)
         yield Door(chain, plate, sessions, issuer, _sign_in(settings, issuer, tokens, client, secret) if issuer and tokens else None)
@@ -98,7 +99,8 @@ def _tokens(settings: Settings, issuer: Issuer, client: httpx.AsyncClient) -> To
     if access.introspection != "never" and access.client_secret is not None:
         always = access.introspection == "always"
         introspection = Introspection(client, access.client_id, access.client_secret.get_secret_value(), always=always)
-    return Tokens(issuer, Demands(frozenset(access.audience), frozenset(access.algorithms), _naming(settings)), time.time, introspection)
+    demands = Demands(frozenset(access.audience), frozenset(access.algorithms), _naming(settings), _tenant(settings))
+    return Tokens(issuer, demands, time.time, introspection)
 
 
 def _sign_in(settings: Settings, issuer: Issuer, tokens: Tokens, client: httpx.AsyncClient, secret: bytes) -> CodeFlow | None:
@@ -106,7 +108,7 @@ def _sign_in(settings: Settings, issuer: Issuer, tokens: Tokens, client: httpx.A
     if not access.sign_in:
         return None
     # An id token is meant for the client that asked for it.
-    demands = Demands(frozenset({access.client_id}), frozenset(access.algorithms), _naming(settings))
+    demands = Demands(frozenset({access.client_id}), frozenset(access.algorithms), _naming(settings), _tenant(settings))
     return CodeFlow(
         client,
         access.client_id,
@@ -117,11 +119,18 @@ def _sign_in(settings: Settings, issuer: Issuer, tokens: Tokens, client: httpx.A
         tokens=tokens,
         secret=secret,
         now=time.time,
+        tenant=settings.tenant,
     )
 
 
 def _naming(settings: Settings) -> Naming:
-    return Naming(settings.access.roles_claim, settings.access.patient_claim, settings.access.patient_issuer)
+    access = settings.access
+    return Naming(access.roles_claim, settings.tenants.claim, access.patient_claim, access.patient_issuer)
+
+
+def _tenant(settings: Settings) -> str | None:
+    """What tokens have to say of tenants: nothing where there are none."""
+    return settings.tenant if settings.tenant or settings.tenants.names else None
 
 
 def _bearers(settings: Settings) -> Callable[[], Mapping[str, Bearer]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,19 +19,22 @@ from app.api.application import Surroundings, application
 from app.api.event_stream import Seats
 from app.api.ohif import Ohif
 from app.api.request import Service
+from app.api.tenants import Tenants
 from app.audit.sinks import FileSink
+from app.credentials import session_cookie
 from app.dicom import site_keys
+from app.dicomweb.resources import TENANTS
 from app.door import open_door, open_policy
 from app.errors import NotFound
-from app.events.news import Watcher
+from app.events.news import Several, Watcher
 from app.events.relay import Patience, relay
 from app.events.webhooks import Courier
 from app.feed import NEWS
 from app.index import open_index
 from app.pixels.adapter import WorkerPixels
 from app.pixels.pool import Pool
-from app.ports import Archive, BlobStore, Derived, Volumes
-from app.settings import Settings, SettingsError, load_settings, refuse_unsafe
+from app.ports import Archive, BlobStore, Derived, Pixels, Volumes
+from app.settings import Settings, SettingsError, load_settings, refuse_unsafe, variable
 from app.storage.derived import LocalDerived
 from app.storage.durable import make_folder
 from app.storage.keys import deletion_key, new_key, web_key
@@ -53,8 +57,8 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @asynccontextmanager
-async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
-    """Everything that a transaction needs, opened for these settings and closed at the end."""
+async def build_archive(settings: Settings, pixels: Pixels | None = None) -> AsyncIterator[Archive]:
+    """Everything that a transaction needs, opened for these settings and closed at the end; `pixels` are somebody else's to close."""
     async with AsyncExitStack() as stack:
         policy = open_policy(settings)
         make_folder(settings.data_dir)
@@ -65,8 +69,9 @@ async def build_archive(settings: Settings) -> AsyncIterator[Archive]:
         stack.push_async_callback(index.close)
         audit = FileSink(settings.audit_path, time.time)
         stack.push_async_callback(audit.close)
-        pixels = WorkerPixels(_open_pool(settings))
-        stack.push_async_callback(pixels.close)
+        if pixels is None:
+            pixels = WorkerPixels(_open_pool(settings))
+            stack.push_async_callback(pixels.close)
         volumes = _open_volumes(settings, blobs, stack)
         stack.push_async_callback(volumes.close)
         derived = _open_derived(settings, blobs, volumes)
@@ -145,7 +150,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; without settings they are read now. SettingsError if it would be unsafe to serve."""
     settings = settings or load_settings()
     refuse_unsafe(settings)
-    return application(surroundings(settings), partial(_lifespan, settings=settings))
+    if settings.tenants.selected:
+        raise SettingsError(f"{variable('tenants', 'selected')}: is for commands; the server serves all tenants")
+    tenants = {name: settings.of_tenant(name) for name in settings.tenants.names}
+    # OHIF's files name themselves by absolute paths, so that there is one of it, at the root.
+    services = {name: application(replace(surroundings(own), ohif=Ohif()), _opened_by_the_root) for name, own in tenants.items()}
+    app = application(
+        surroundings(settings), partial(_lifespan, settings=settings, tenants=[(services[name], tenants[name]) for name in tenants])
+    )
+    if services:
+        app.add_middleware(Tenants, services=services)
+    return app
+
+
+@asynccontextmanager
+async def _opened_by_the_root(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    """A tenant's service is opened and closed with the whole."""
+    yield {}
 
 
 def surroundings(settings: Settings) -> Surroundings:
@@ -172,9 +193,22 @@ def viewer_folder(given: Path | None) -> Path | None:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[dict[str, Any]]:
-    async with build_archive(settings) as archive, open_door(settings, archive.api_keys) as door, _housekeeping(archive, settings):
+async def _lifespan(app: FastAPI, *, settings: Settings, tenants: Sequence[tuple[FastAPI, Settings]]) -> AsyncIterator[dict[str, Any]]:
+    async with AsyncExitStack() as stack:
+        archive = await stack.enter_async_context(_opened(app, settings))
         archive.pixels.warm()
+        others = [await stack.enter_async_context(_opened(tenant, own, archive.pixels)) for tenant, own in tenants]
+        yield {NEWS: Several([each.news for each in (archive, *others)])}
+
+
+@asynccontextmanager
+async def _opened(app: FastAPI, settings: Settings, pixels: Pixels | None = None) -> AsyncIterator[Archive]:
+    """The archive of these settings, served by this application and kept in order for as long."""
+    async with (
+        build_archive(settings, pixels) as archive,
+        open_door(settings, archive.api_keys) as door,
+        _housekeeping(archive, settings),
+    ):
         app.state.service = Service(
             archive,
             door.authenticator,
@@ -187,8 +221,10 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[dict[s
             sessions=door.sessions,
             issuer=door.issuer,
             sign_in=door.sign_in,
+            mount=f"{TENANTS}{settings.tenant}" if settings.tenant else "",
+            cookie=session_cookie(settings.tenant),
         )
-        yield {NEWS: archive.news}
+        yield archive
 
 
 @asynccontextmanager

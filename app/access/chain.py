@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
 from app.access import certificates, keys
@@ -19,7 +20,7 @@ from app.access.keys import KeyRing
 from app.access.recent import Recent
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
-from app.credentials import SESSION_COOKIE
+from app.credentials import session_cookie
 from app.errors import Unauthorized
 from app.model import Caller, Credential
 
@@ -29,7 +30,7 @@ _MOST_GOOD = 10_000
 
 class Chain:
     """`ports.Authenticator` of a site that asks who one is. What is None is no way of signing in here; `bearers` gives, at any moment, the
-    subjects of certificates that the policy names."""
+    subjects of certificates that the policy names; `tenant` is whose door it is."""
 
     def __init__(
         self,
@@ -40,17 +41,20 @@ class Chain:
         bearers: Callable[[], Mapping[str, Bearer]],
         failures: Failures,
         now: Callable[[], float],
+        tenant: str = "",
     ) -> None:
         self._tokens = tokens
         self._ring = ring
         self._sessions = sessions
         self._bearers = bearers
         self._failures = failures
+        self._tenant = tenant
+        self._cookie = session_cookie(tenant)
         self._good: Recent[bool] = Recent(_MOST_GOOD, now)
 
     async def caller(self, credential: Credential) -> Caller:
         """Unauthorized if nothing verifies; TooMany if too much from this address has not."""
-        shown = credential.authorization or _session_of(credential.cookie) or credential.certificate
+        shown = credential.authorization or _session_of(credential.cookie, self._cookie) or credential.certificate
         if not shown:
             raise Unauthorized("This service answers those only whom it knows: send a token, or an API key", clause="RFC 9110 11.6.1")
         digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()
@@ -62,13 +66,13 @@ class Chain:
             self._failures.note(credential.address)
             raise
         self._good.keep(digest, True, _GOOD_SECONDS)
-        return caller
+        return replace(caller, tenant=self._tenant)
 
     async def _caller(self, credential: Credential) -> Caller:
         if credential.authorization is not None:
             scheme, _, value = credential.authorization.partition(" ")
             return await self._authorized(scheme.lower(), value.strip(), credential.address)
-        session = _session_of(credential.cookie)
+        session = _session_of(credential.cookie, self._cookie)
         if session:
             return await self._sessions.caller(session, credential.address)
         return certificates.caller_of(credential.certificate, self._bearers(), credential.address)
@@ -96,11 +100,11 @@ def _password(value: str) -> str:
         raise Unauthorized("The Authorization header is not what HTTP Basic asks for", clause="RFC 7617 2", invalid=True) from None
 
 
-def _session_of(cookies: str) -> str:
-    if SESSION_COOKIE not in cookies:
+def _session_of(cookies: str, name: str) -> str:
+    if name not in cookies:
         return ""
     try:
-        found = SimpleCookie(cookies).get(SESSION_COOKIE)
+        found = SimpleCookie(cookies).get(name)
     except CookieError:
         return ""
     return found.value if found else ""

@@ -18,8 +18,14 @@ class Naming:
     """How the issuer calls things: paths into the claims, with dots. `patient_issuer` stands for the issuer of a patient id without one."""
 
     roles: str = "roles"
+    tenant: str = "tenant"
     patient: str = "patient"
     patient_issuer: str = ""
+
+
+def tenants_of(claims: Mapping[str, Any], naming: Naming) -> frozenset[str]:
+    """The tenants to which the one that a token is about belongs."""
+    return _words(_at(claims, naming.tenant))
 
 
 def caller_of(claims: Mapping[str, Any], naming: Naming, address: str) -> Caller:

@@ -16,5 +16,8 @@ class LocalAuthenticator:
     Only to be used where reaching the service is itself the proof: on this machine's own address (house rule: local mode).
     """
 
+    def __init__(self, tenant: str = "") -> None:
+        self._tenant = tenant
+
     async def caller(self, credential: Credential) -> Caller:
-        return Caller("local", KIND, credential.address)
+        return Caller("local", KIND, credential.address, tenant=self._tenant)

@@ -24,9 +24,14 @@ class Sessions:
     """`credentials.SessionMaker`, and the way back. `ensure_key` raises Unauthorized for the prefix of a key that is not valid any more."""
 
     def __init__(
-        self, secret: bytes, seconds: float, now: Callable[[], float], ensure_key: Callable[[str], Awaitable[None]] | None = None
+        self,
+        secret: bytes,
+        seconds: float,
+        now: Callable[[], float],
+        ensure_key: Callable[[str], Awaitable[None]] | None = None,
+        tenant: str = "",
     ) -> None:
-        self._seal = Seal(secret, "session")
+        self._seal = Seal(secret, f"session {tenant}")
         self._seconds = seconds
         self._now = now
         self._ensure_key = ensure_key

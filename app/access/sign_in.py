@@ -44,6 +44,7 @@ class CodeFlow:
         tokens: Tokens,
         secret: bytes,
         now: Callable[[], float],
+        tenant: str = "",
     ) -> None:
         self._client = client
         self._client_id = client_id
@@ -52,7 +53,7 @@ class CodeFlow:
         self._facts = facts
         self._identities = identities
         self._tokens = tokens
-        self._seal = Seal(secret, "sign-in")
+        self._seal = Seal(secret, f"sign-in {tenant}")
         self._now = now
 
     async def begin(self, redirect_uri: str, place: str) -> Journey:

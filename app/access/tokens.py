@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
-from app.access.claims import Naming, caller_of
+from app.access.claims import Naming, caller_of, tenants_of
 from app.access.introspection import Introspection
 from app.access.issuer import Issuer
 from app.access.recent import Recent
@@ -44,11 +44,13 @@ _INVALID = "The token does not verify"
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a token has to say: for whom it is meant (any of `audiences`), and by which algorithm it is signed."""
+    """What a token has to say: for whom it is meant (any of `audiences`), by which algorithm it is signed, and the `tenant`: "" is none of
+    them, None that there are no tenants."""
 
     audiences: frozenset[str]
     algorithms: frozenset[str]
     naming: Naming = field(default_factory=Naming)
+    tenant: str | None = None
 
 
 class Tokens:
@@ -68,11 +70,21 @@ class Tokens:
         digest = hashlib.sha256(text.encode()).digest()
         known = self._known.get(digest)
         if known is None:
-            known = caller_of(await self.claims(text), self._demands.naming, "")
+            claims = await self.claims(text)
+            self._ensure_tenant(claims)
+            known = caller_of(claims, self._demands.naming, "")
             self._known.keep(digest, known, min(KNOWN_SECONDS, (known.expires or 0) - self._now()))
         if known.expires is not None and known.expires + LEEWAY <= self._now():
             raise _refusal("its time is over (exp)")
         return replace(known, address=address)
+
+    def _ensure_tenant(self, claims: Mapping[str, Any]) -> None:
+        wanted = self._demands.tenant
+        if wanted is None:
+            return
+        own = tenants_of(claims, self._demands.naming)
+        if wanted not in own if wanted else bool(own):
+            raise _refusal("it is for another tenant (setting tenants.claim)")
 
     @property
     def issuer(self) -> str:

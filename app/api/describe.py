@@ -69,6 +69,7 @@ EXAMPLE_CALLER = {
     "kind": "token",
     "issuer": "https://login.example.org",
     "organisation": None,
+    "tenant": None,
     "roles": ["radiologist"],
     "scopes": ["user/ImagingStudy.rs"],
     "purposes": [],

@@ -24,7 +24,6 @@ from starlette.types import Scope
 from app.api import static
 from app.api.request import base_url, root_url, takes_gzip
 from app.api.static import ASK_AGAIN, FOR_GOOD
-from app.credentials import SESSION_COOKIE
 from app.dicom import transfer_syntax as ts
 from app.dicomweb.media_types import OCTET_STREAM
 from app.dicomweb.resources import parse_target
@@ -122,7 +121,12 @@ async def page(request: Request) -> Response:
         return HTMLResponse(_MISSING, 404)
     path = request.path_params.get("path", "")
     asks = request.app.state.service.plate.asks
-    if asks and "." not in path.rpartition("/")[2] and SESSION_COOKIE not in request.cookies and "authorization" not in request.headers:
+    if (
+        asks
+        and "." not in path.rpartition("/")[2]
+        and request.app.state.service.cookie not in request.cookies
+        and "authorization" not in request.headers
+    ):
         # The viewer has no page of its own for signing in: the console's leads back to it.
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         root = _root_path(request)

@@ -16,7 +16,7 @@ from app.api import forwarded
 from app.api.event_stream import Seats
 from app.api.forwarded import Forwarded
 from app.api.recent import Recent
-from app.credentials import Doorplate, Issuers, SessionMaker, SignIn
+from app.credentials import SESSION_COOKIE, Doorplate, Issuers, SessionMaker, SignIn
 from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
 from app.model import Caller, Credential, Target
@@ -40,7 +40,8 @@ class Service:
 
     `public_base_url` includes the base path; `trusted_proxies` are addresses whose Forwarded headers are believed; `strict` takes
     PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes; `plate` says how
-    one can sign in, `sessions`, `issuer` and `sign_in` are there where one can.
+    one can sign in, `sessions`, `issuer` and `sign_in` are there where one can. `mount`
+    is the path under which a tenant's service stands, `cookie` the name of its sessions.
     """
 
     archive: Archive
@@ -55,6 +56,8 @@ class Service:
     sessions: SessionMaker | None = None
     issuer: Issuers | None = None
     sign_in: SignIn | None = None
+    mount: str = ""
+    cookie: str = SESSION_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def base_url(request: Request, service: Service) -> str:
     if not (told.host or told.scheme) and host in _LOOPBACK and request.scope["server"] and request.scope["server"][1] not in (80, None):
         # dicomweb-client leaves the port out of Host; on this machine there is no doubt which one it has used.
         host = f"{host}:{request.scope['server'][1]}"
-    return f"{told.scheme or request.url.scheme}://{host}{told.prefix}{service.base_path}"
+    return f"{told.scheme or request.url.scheme}://{host}{told.prefix}{service.mount}{service.base_path}"
 
 
 def root_url(request: Request, service: Service) -> str:

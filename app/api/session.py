@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.api.request import Context, Service, admit
-from app.credentials import SESSION_COOKIE, Session
+from app.credentials import Session
 from app.errors import Forbidden
 from app.model import Action, Target
 from app.studies.audited import audited
@@ -34,20 +34,22 @@ async def begin(request: Request) -> Response:
         response = JSONResponse(await _told(context), headers=NO_STORE)
         if service.sessions is not None:
             session = service.sessions.begin(context.caller)
-            response.headers["Set-Cookie"] = cookie(session, secure=context.base.startswith("https:"))
+            response.headers["Set-Cookie"] = cookie(service.cookie, session, secure=context.base.startswith("https:"))
     return response
 
 
 async def end(request: Request) -> Response:
     """Forget the cookie; whoever has none is asked nothing."""
     secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto", "") == "https"
-    return Response(status_code=204, headers=NO_STORE | {"Set-Cookie": cookie(Session("", 0), secure=secure)})
+    return Response(
+        status_code=204, headers=NO_STORE | {"Set-Cookie": cookie(request.app.state.service.cookie, Session("", 0), secure=secure)}
+    )
 
 
-def cookie(session: Session, *, secure: bool) -> str:
+def cookie(name: str, session: Session, *, secure: bool) -> str:
     """A Set-Cookie line. Browsers keep it until they are closed, the server believes it until its own end. Over http, which is this
     machine's own, they would drop a cookie that is `Secure`."""
-    parts = [f"{SESSION_COOKIE}={session.value}", "Path=/", "HttpOnly", "SameSite=Strict"]
+    parts = [f"{name}={session.value}", "Path=/", "HttpOnly", "SameSite=Strict"]
     return "; ".join(parts + ([] if session.value else ["Max-Age=0"]) + (["Secure"] if secure else []))
 
 
@@ -65,6 +67,7 @@ async def _told(context: Context) -> dict[str, Any]:
         "kind": caller.kind,
         "issuer": caller.issuer or None,
         "organisation": caller.organisation or None,
+        "tenant": caller.tenant or None,
         "roles": sorted(caller.roles),
         "scopes": sorted(caller.scopes),
         "purposes": sorted(caller.purposes),

@@ -48,7 +48,7 @@ async def finish(request: Request) -> Response:
         answer = RedirectResponse(place, 302, headers=NO_STORE)
         if service.sessions is not None:
             secure = root.startswith("https:")
-            answer.headers.append("Set-Cookie", cookie(service.sessions.begin(caller), secure=secure))
+            answer.headers.append("Set-Cookie", cookie(service.cookie, service.sessions.begin(caller), secure=secure))
             answer.headers.append("Set-Cookie", _journey_cookie("", 0, secure=secure))
     return answer
 

@@ -5,6 +5,7 @@ Exit status: 0 done; 1 done, but something was refused or found wrong; 2 it coul
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from app import __version__
 from app.cli import backup, imports, keys, migrate, openapi, policy, purge, reindex, serve, settings, verify, webhooks
 from app.errors import DicomwebError
-from app.settings import SettingsError
+from app.settings import SettingsError, variable
 
 application = typer.Typer(
     name="radiolucent",
@@ -45,8 +46,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _tenant(name: str) -> str:
+    if name:
+        os.environ[variable("tenants", "selected")] = name  # as every option: whoever reads the settings finds it
+    return name
+
+
 @application.callback()
 def _every_command(
+    tenant: str = typer.Option(
+        "", "--tenant", metavar="NAME", help="Work on the archive of this tenant (tenants.names).", callback=_tenant, show_default=False
+    ),
     version: bool = typer.Option(False, "--version", help="Show the version and exit.", callback=_version, is_eager=True),
 ) -> None:
     pass

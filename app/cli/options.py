@@ -30,8 +30,11 @@ ExistingDataDir = Annotated[
 
 
 def settings_for(data: Path | None) -> Settings:
-    """The settings, with another data folder if one is given; the folder is made, for its owner only. SettingsError if that fails."""
+    """The settings, those of a tenant if one is selected, with another data folder if one is given; the folder is made, for its owner
+    only. SettingsError if that fails."""
     settings = load_settings(storage={"data_dir": data}) if data is not None else load_settings()
+    if settings.tenants.selected:
+        settings = settings.of_tenant(settings.tenants.selected)
     try:
         make_folder(settings.data_dir)
         tempfile.TemporaryFile(dir=settings.data_dir).close()

@@ -18,6 +18,7 @@ from app.cli.options import DataDir, settings_for
 from app.door import open_policy
 from app.index import migrate
 from app.settings import Settings, SettingsError, refuse_unsafe, variable
+from app.storage.durable import make_folder
 
 FILES = 65_536
 WORKER_SECONDS = 60
@@ -57,10 +58,14 @@ def command(
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = settings_for(None)
     refuse_unsafe(settings)
+    if settings.tenant:
+        raise SettingsError("The server serves all tenants: leave out --tenant")
     open_policy(settings)  # a policy file that cannot be used is said now, and not by every worker
     refuse_taken(settings.http.host, settings.http.port)
     allow_files()
-    migrate(settings.database_url)
+    for each in (settings, *(settings.of_tenant(name) for name in settings.tenants.names)):
+        make_folder(each.data_dir)
+        migrate(each.database_url)
     typer.echo(greeting(settings))
     uvicorn.run(
         "app.main:create_app",

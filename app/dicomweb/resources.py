@@ -12,6 +12,9 @@ from app.errors import InvalidTarget
 from app.model import BASE_MARK, Level, Target, Uid
 
 STUDIES = "/studies"
+TENANTS = "/t/"
+"""Under this path of the server stand the services of tenants, each by its name."""
+
 STUDY = "/studies/{study}"
 SERIES = "/studies/{study}/series/{series}"
 INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"

@@ -6,15 +6,27 @@ On SQLite a look is a few bytes of shared memory (`index/recall.py`), on Postgre
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from app.errors import Unavailable
+from app.feed import News
 
 EVERY = 0.25
 """Seconds from one look to the next: how late a change is heard of."""
 
 AWAY = 1.0
 """The same while the database does not answer."""
+
+
+class Several:
+    """The news of several archives, as far as the server that is about to end speaks to them."""
+
+    def __init__(self, watchers: Iterable[News]) -> None:
+        self._watchers = list(watchers)
+
+    def end(self) -> None:
+        for watcher in self._watchers:
+            watcher.end()
 
 
 class Watcher:

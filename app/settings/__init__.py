@@ -38,6 +38,7 @@ from app.settings.groups import (
     Webhooks,
 )
 from app.settings.sources import PREFIX, Files, SettingsError
+from app.settings.tenants import Tenants, settings_of
 from app.settings.viewer import Viewer
 
 ENV_FILE = PREFIX + "ENV_FILE"
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     pixels: Pixels = Pixels()
     upkeep: Upkeep = Upkeep()
     viewer: Viewer = Viewer()
+    tenants: Tenants = Tenants()
     limits: LimitSettings = LimitSettings()
     log: Log = Log()
 
@@ -85,6 +87,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, Files(settings_cls), dotenv_settings
+
+    def of_tenant(self, name: str) -> Settings:
+        """Those of one tenant; see `tenants.settings_of`."""
+        return settings_of(self, name)
+
+    @property
+    def tenant(self) -> str:
+        """Whose settings these are, if they are those of a tenant."""
+        return self.tenants.selected
 
     @property
     def data_dir(self) -> Path:
