@@ -20,7 +20,8 @@ from app.api.event_stream import Seats
 from app.api.ohif import Ohif
 from app.api.request import Service
 from app.api.tenants import Tenants
-from app.audit.sinks import FileSink
+from app.audit.patients import Patients
+from app.audit.sinks import FailOpen, FileSink
 from app.credentials import session_cookie
 from app.dicom import site_keys
 from app.dicomweb.resources import TENANTS
@@ -34,6 +35,7 @@ from app.index import open_index
 from app.pixels.adapter import WorkerPixels
 from app.pixels.pool import Pool
 from app.ports import Archive, BlobStore, Derived, Pixels, Volumes
+from app.records import AuditSink
 from app.settings import Settings, SettingsError, load_settings, refuse_unsafe, variable
 from app.storage.derived import LocalDerived
 from app.storage.durable import make_folder
@@ -67,7 +69,7 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
         site = site_keys.parse(settings.search.keys)
         index = open_index(settings.database_url, site=site)
         stack.push_async_callback(index.close)
-        audit = FileSink(settings.audit_path, time.time)
+        audit = open_sink(settings, Patients(index.patients, time.monotonic))
         stack.push_async_callback(audit.close)
         if pixels is None:
             pixels = WorkerPixels(_open_pool(settings))
@@ -107,6 +109,12 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
             on_conflict=settings.store.on_conflict,
             on_deleted=settings.retrieve.on_deleted,
         )
+
+
+def open_sink(settings: Settings, patients: Patients) -> AuditSink:
+    """The audit trail, and what happens when it cannot be written."""
+    sink = FileSink(settings.audit_path, time.time, settings.audit_key, settings.audit.sign_seconds, patients)
+    return FailOpen(sink) if settings.audit.on_failure == "answer" else sink
 
 
 def _open_blobs(settings: Settings) -> LocalStore | MemoryStore | S3BlobStore:

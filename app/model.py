@@ -349,19 +349,19 @@ NOTHING = Access(studies=frozenset())  # covers no study
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One record of one transaction: who, what, on which UIDs, with what outcome. Query text is kept; names and ids are not ours to log."""
+    """One record of one transaction: who, what, on which UIDs, with what outcome. Query text is kept; names and ids are not ours to log,
+    nor are `patients` in plain: whom it concerns beyond the patients of its studies, as the index tells them apart."""
 
     caller: Caller
     action: Action
     target: Target
     outcome: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+    patients: frozenset[str] = frozenset()
 
 
 class ChangeKind(StrEnum):
-    CREATED = "created"
-    REPLACED = "replaced"
-    DELETED = "deleted"
+    CREATED, REPLACED, DELETED = "created", "replaced", "deleted"
 
 
 @dataclass(frozen=True, slots=True)

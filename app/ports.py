@@ -27,7 +27,6 @@ from app.model import (
     Access,
     Action,
     Added,
-    AuditEntry,
     Blob,
     Caller,
     ConflictRule,
@@ -44,6 +43,7 @@ from app.model import (
     Target,
     Uid,
 )
+from app.records import AuditSink, Whose
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class SupportsSweep(Protocol):
         """Delete what was last written there before then (seconds since 1970); how many."""
 
 
-class Index(Feed, Protocol):
+class Index(Feed, Whose, Protocol):
     """Who is where. Every reading method demands an Access and answers as if nothing else existed."""
 
     async def add(self, records: Sequence[InstanceRecord], rule: ConflictRule) -> Sequence[Added]:
@@ -347,15 +347,6 @@ class Authenticator(Protocol):
 class AccessPolicy(Protocol):
     async def grant(self, caller: Caller, action: Action) -> Access:
         """Forbidden if nothing at all is allowed."""
-
-
-class AuditSink(Protocol):
-    async def record(self, entry: AuditEntry) -> None:
-        """Raises if it cannot be written: no record, no answer."""
-
-    async def check(self) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 class Turns(Protocol):

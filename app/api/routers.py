@@ -82,16 +82,6 @@ SPELLED_OTHERWISE: Routes = (
 UNSUPPORTED: Routes = tuple((READ, row.path, unsupported.not_supported) for row in TRANSACTIONS if row.missing)
 """Resources of the standard that are not there yet."""
 
-OPERATIONAL: Routes = (
-    (READ, "/health/live", health.live),
-    (READ, "/health/ready", health.ready),
-    (READ, "/version", health.version),
-    (READ, well_known.RESOURCE, well_known.protected_resource),
-    (READ, well_known.RESOURCE + "/{root:path}", well_known.protected_resource),
-    (READ, well_known.SMART, well_known.smart_configuration),
-)
-"""Paths at the root of the server."""
-
 SESSIONS: Routes = (
     (READ, session.PATH, session.who_am_i),
     (("POST",), session.PATH, session.begin),
@@ -99,7 +89,18 @@ SESSIONS: Routes = (
     (READ, well_known.SIGN_IN, sign_in.begin),
     (READ, sign_in.CALLBACK, sign_in.finish),
 )
-"""The same; what is refused here somebody has tried to come in by."""
+"""By which people come in: what is refused here is on record, too."""
+
+OPERATIONAL: Routes = (
+    (READ, "/health/live", health.live),
+    (READ, "/health/ready", health.ready),
+    (READ, "/version", health.version),
+    *SESSIONS,
+    (READ, well_known.RESOURCE, well_known.protected_resource),
+    (READ, well_known.RESOURCE + "/{root:path}", well_known.protected_resource),
+    (READ, well_known.SMART, well_known.smart_configuration),
+)
+"""Paths at the root of the server."""
 
 PAGES: Routes = (
     (READ, "", console.front),
@@ -119,7 +120,7 @@ def dicomweb_router(base_path: str) -> APIRouter:
 
 
 def operational_router() -> APIRouter:
-    return _router(OPERATIONAL + _on_record(SESSIONS, Action.SIGN_IN))
+    return _router(tuple(row for row in OPERATIONAL if row not in SESSIONS) + _on_record(SESSIONS, Action.SIGN_IN))
 
 
 def page_router() -> APIRouter:

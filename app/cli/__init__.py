@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import backup, imports, keys, migrate, openapi, policy, purge, reindex, serve, settings, verify, webhooks
+from app.cli import audit, backup, imports, keys, migrate, openapi, policy, purge, reindex, serve, settings, verify, webhooks
 from app.errors import DicomwebError
 from app.settings import SettingsError, variable
 
@@ -34,6 +34,7 @@ application.command("restore")(backup.restore_command)
 application.command("reindex")(reindex.command)
 application.command("migrate")(migrate.command)
 application.add_typer(webhooks.commands, name="webhooks")
+application.add_typer(audit.commands, name="audit")
 application.add_typer(keys.commands, name="keys")
 application.add_typer(policy.commands, name="policy")
 application.command("settings")(settings.command)

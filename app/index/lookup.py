@@ -112,6 +112,17 @@ def hidden(connection: Connection, studies: Collection[Uid], access: Access) -> 
     return [Uid(uid) for uid in sorted(there - seen)]
 
 
+def patients(connection: Connection, studies: Collection[Uid]) -> dict[Uid, str]:
+    """Those of the studies that tell of a patient, with what tells it apart: for the audit trail, whoever asks."""
+    found = connection.execute(select(STUDY.c.uid, STUDY.c.patient).where(one_of(STUDY.c.uid, studies), STUDY.c.patient.is_not(None)))
+    return {Uid(row.uid): row.patient for row in found}
+
+
+def studies_of(connection: Connection, patient: str) -> list[Uid]:
+    """All studies of a patient: for the audit trail, whoever asks."""
+    return [Uid(uid) for uid in connection.scalars(select(STUDY.c.uid).where(STUDY.c.patient == patient))]
+
+
 def studies(connection: Connection, after: Place | None, access: Access) -> list[Place]:
     """The next visible studies, newest first as in search answers."""
     statement = select(STUDY.c.position, STUDY.c.uid).where(visible(access))

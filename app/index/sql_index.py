@@ -7,7 +7,7 @@ instance is read without a thread (`near`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -83,6 +83,12 @@ class SqlIndex:
         if access.is_everything:
             return ()
         return await self._database.read(partial(lookup.hidden, studies=studies, access=access))
+
+    async def patients(self, studies: Collection[Uid]) -> Mapping[Uid, str]:
+        return await self._database.read(partial(lookup.patients, studies=studies))
+
+    async def studies_of(self, patient: str) -> Collection[Uid]:
+        return await self._database.read(partial(lookup.studies_of, patient=patient))
 
     async def metadata(self, target: Target, *, access: Access) -> AsyncIterator[Metadata]:
         async for row in self._rows(lookup.METADATA, target, access):

@@ -118,6 +118,10 @@ class Settings(BaseSettings):
         return self.audit.path or self.data_dir / "audit.jsonl"
 
     @property
+    def audit_key(self) -> Path:
+        return self.audit.key or self.data_dir / "audit.key"
+
+    @property
     def cache_dir(self) -> Path:
         return (self.pixels.cache_dir or self.data_dir / "derived").expanduser().absolute()
 

@@ -32,10 +32,12 @@ FRAME: ContextVar[Frame | None] = ContextVar("radiolucent.frame", default=None)
 
 @dataclass(slots=True)
 class Granted:
-    """What a transaction works with: its `access`, and facts (counts, query text) that it adds to the audit record."""
+    """What a transaction works with: its `access`, and what it adds to the audit record: facts (counts, query text), and patients whom no
+    study in it tells of."""
 
     access: Access
     detail: dict[str, Any] = field(default_factory=dict)
+    patients: set[str] = field(default_factory=set)
 
 
 @asynccontextmanager
@@ -45,6 +47,8 @@ async def audited(archive: Archive, caller: Caller, action: Action, target: Targ
     outcome = "success"
     try:
         granted.access = await archive.policy.grant(caller, action)
+        if action is Action.DELETE:
+            await archive.audit.foresee(target)
         yield granted
     except (DicomwebError, NotModified) as error:
         outcome = type(error).__name__
@@ -58,4 +62,4 @@ async def audited(archive: Archive, caller: Caller, action: Action, target: Targ
     finally:
         if (frame := FRAME.get()) is not None:
             frame.recorded = True
-        await archive.audit.record(AuditEntry(caller, action, target, outcome, granted.detail))
+        await archive.audit.record(AuditEntry(caller, action, target, outcome, granted.detail, frozenset(granted.patients)))

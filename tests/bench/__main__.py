@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from app import __version__
-from tests.bench import pixels, rendering
+from tests.bench import audit, pixels, rendering
 from tests.bench.timing import Row
 
-SECTIONS = {"pixels": pixels.measure, "rendering": rendering.measure}
+SECTIONS = {"audit": audit.measure, "pixels": pixels.measure, "rendering": rendering.measure}
 
 
 def main() -> None:

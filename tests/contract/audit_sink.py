@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from app.model import Action, AuditEntry, Caller, Target, Uid
-from app.ports import AuditSink
+from app.records import AuditSink
 
 Recorded = Callable[[], list[str]]
 
@@ -37,6 +37,11 @@ class AuditSinkContract:
         await sink.check()
         await sink.record(an_entry("one"))
         await sink.check()
+        assert recorded() == ["one"]
+
+    async def test_foreseeing_records_nothing(self, sink: AuditSink, recorded: Recorded) -> None:
+        await sink.foresee(Target(Uid("1.2")))
+        await sink.record(an_entry("one"))
         assert recorded() == ["one"]
 
     async def test_closing_twice_is_fine(self, sink: AuditSink) -> None:
