@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,9 @@ from app.access.sessions import Sessions
 from app.access.sign_in import CodeFlow
 from app.access.tokens import Demands, Tokens
 from app.credentials import ApiKeys, Doorplate, Issuers, SessionMaker, SignIn
+from app.dicomweb.selection import covers
+from app.labels import KeptLabels
+from app.model import Access, InstanceRecord
 from app.ports import AccessPolicy, Authenticator
 from app.settings import Settings, SettingsError
 
@@ -64,6 +67,19 @@ def open_book(settings: Settings) -> Callable[[], RuleBook | None]:
     """The rules as they are now; None without a file. SettingsError if it cannot be used at first; later the last good one stays."""
     path = settings.access.policy
     return Book(path, settings.search.keys).now if path is not None else lambda: None
+
+
+class SiteLabels:
+    """`labels.Labels`: kept by the index, given by the rules of the policy file as it is now."""
+
+    def __init__(self, kept: KeptLabels, book: Callable[[], RuleBook | None]) -> None:
+        self.of, self.add, self.remove = kept.of, kept.add, kept.remove
+        self._book = book
+
+    def by_rule(self, records: Sequence[InstanceRecord]) -> frozenset[str]:
+        book = self._book()
+        rules = book.labels if book else ()
+        return frozenset(rule.label for rule in rules if covers(Access(permitted=rule.studies), records))
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from app.audit.sinks import FailOpen, FileSink
 from app.credentials import session_cookie
 from app.dicom import site_keys
 from app.dicomweb.resources import TENANTS
-from app.door import open_door, open_policy
+from app.door import SiteLabels, open_book, open_door, open_policy
 from app.errors import NotFound
 from app.events.news import Several, Watcher
 from app.events.relay import Patience, relay
@@ -98,6 +98,7 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
             news=news,
             webhooks=index.webhooks,
             api_keys=index.api_keys,
+            labels=SiteLabels(index.labels, open_book(settings)),
             spool=spools(folder, settings.storage.spool_memory, settings.storage.reserve),
             turns=turns,
             new_key=lambda: new_key(time.time()),

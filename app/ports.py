@@ -23,6 +23,7 @@ from app.dicomweb.volume import Reformatting
 from app.dicomweb.volume_look import Look
 from app.dicomweb.volume_views import Shot
 from app.feed import Feed, News, Webhooks
+from app.labels import Labels
 from app.model import (
     Access,
     Action,
@@ -153,8 +154,7 @@ class Index(Feed, Whose, Protocol):
         """Take all under the target out, with change rows, in one transaction; what was removed. Counts of what stays are right at once."""
 
     def fill_keys(self) -> AsyncIterator[Filling]:
-        """Bring the site's search keys to all that is stored, from its Metadata; progress after each page. Until then a search by a new
-        key gives a warning."""
+        """Bring the site's search keys to all that is stored; progress after each page. Until then a search by them gives a warning."""
 
     async def discard(self, keys: Sequence[str]) -> None:
         """Forget these keys in the list of unused blobs, after the blobs themselves were deleted."""
@@ -378,6 +378,7 @@ class Archive:
     news: News
     webhooks: Webhooks
     api_keys: ApiKeys
+    labels: Labels
     spool: Callable[[], Spool]
     turns: Turns
     new_key: Callable[[], str]

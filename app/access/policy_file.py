@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.access import certificates, claims, keys
 from app.access.certificates import Bearer
-from app.access.rules import DAYS, Rule, RuleBook, When, Who
+from app.access.rules import DAYS, Labelling, Rule, RuleBook, When, Who
 from app.access.scopes import is_known
 from app.dicomweb import selection
 from app.errors import InvalidQuery, TooLarge
+from app.labels import is_label
 from app.model import Action, Selection
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def read(text: str, site_keys: tuple[str, ...] = ()) -> RuleBook:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"it is not TOML: {error}") from None
-    _ensure_known(document, ("roles", "certificates", "rules"), "the file")
+    _ensure_known(document, ("roles", "certificates", "labels", "rules"), "the file")
     roles = {name: _scopes(scopes, f"roles.{name}") for name, scopes in _table(document, "roles", "the file").items()}
     bearers = [_bearer(item, number, roles) for number, item in enumerate(_list(document, "certificates", "the file"), 1)]
     if len({subject for subject, _ in bearers}) < len(bearers):
@@ -47,7 +48,8 @@ def read(text: str, site_keys: tuple[str, ...] = ()) -> RuleBook:
     rules = [_rule(item, number, site_keys) for number, item in enumerate(_list(document, "rules", "the file"), 1)]
     if len({rule.name for rule in rules}) < len(rules):
         raise PolicyError("rules: two of them have the same name")
-    return RuleBook(roles, dict(bearers), tuple(rules))
+    labels = [_labelling(item, number, site_keys) for number, item in enumerate(_list(document, "labels", "the file"), 1)]
+    return RuleBook(roles, dict(bearers), tuple(rules), tuple(labels))
 
 
 def _rule(item: Any, number: int, site_keys: tuple[str, ...]) -> Rule:
@@ -124,6 +126,20 @@ def _studies(table: Mapping[str, Any], place: str, site_keys: tuple[str, ...]) -
             raise PolicyError(f"{place}: studies: {error.detail}") from None
         selections.append(found)
     return tuple(selections)
+
+
+def _labelling(item: Any, number: int, site_keys: tuple[str, ...]) -> Labelling:
+    place = f"label {number}"
+    if not isinstance(item, dict):
+        raise PolicyError(f"{place} is no table")
+    _ensure_known(item, ("label", "studies"), place)
+    label = _text(item.get("label"), f"{place}: label")
+    if not is_label(label):
+        raise PolicyError(f"{place}: {label!r} is no label: letters, digits, dots, colons, hyphens and underscores")
+    studies = _studies(_table(item, "studies", place), place, site_keys)
+    if not studies or any(selection.labels(each) for each in studies):
+        raise PolicyError(f"{place}: studies has to say which, by search keys and not by other labels")
+    return Labelling(label, studies)
 
 
 def _bearer(item: Any, number: int, roles: Mapping[str, frozenset[str]]) -> tuple[str, Bearer]:

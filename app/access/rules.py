@@ -55,12 +55,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelling:
+    """Studies of which one of these selections holds get the label when something is stored to them."""
+
+    label: str
+    studies: tuple[Selection, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """A policy file: roles as bundles of scopes, bearers of certificates by subject, rules in order."""
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bearers: Mapping[str, Bearer] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    labels: tuple[Labelling, ...] = ()
 
 
 def mismatch(rule: Rule, caller: Caller, action: Action, now: float) -> str:

@@ -88,7 +88,7 @@ def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], Abstra
             CORSMiddleware,
             allow_origins=sorted(surroundings.origins),
             allow_credentials=surroundings.sessions,  # the origins are listed one by one: a session's cookie may come from them
-            allow_methods=["GET", "HEAD", "POST", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             allow_headers=REQUEST_HEADERS,
             expose_headers=ANSWER_HEADERS,
             max_age=PREFLIGHT_SECONDS,

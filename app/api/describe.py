@@ -11,6 +11,7 @@ from typing import Any
 from app import __version__
 from app.dicomweb.media_types import DICOM_JSON
 from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS, Parameter
+from app.dicomweb.resources import STUDY
 from app.dicomweb.transactions import ERRORS, JSON, OPERATIONAL, TRANSACTIONS, Answer, Transaction
 from app.model import JsonObject
 
@@ -99,6 +100,7 @@ EXAMPLES: dict[str, JsonObject] = {
     },
     "/health/live": {"status": "ok"},
     "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}},
+    STUDY + "/labels": {"labels": ["research", "teaching"]},
     "/version": {"name": "radiolucent", "version": __version__},
     "/session": EXAMPLE_CALLER,
     "/.well-known/oauth-protected-resource": EXAMPLE_RESOURCE,

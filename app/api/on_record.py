@@ -48,6 +48,8 @@ def on_record(action: Action, endpoint: Endpoint, resource: str) -> Endpoint:
 
 def action_of(method: str, path: str) -> Action:
     """What a request for this route is about, as far as method and template tell."""
+    if method == "PUT" or path.endswith("/labels/{label}"):
+        return Action.UPDATE
     if method in {"POST", "DELETE"}:
         return Action.STORE if method == "POST" else Action.DELETE
     return Action.SEARCH if path.rsplit("/", 1)[-1] in SEARCHED else Action.RETRIEVE

@@ -268,7 +268,7 @@ class GuardedHttp(HttpToolsProtocol):
         lines = [b"content-type: application/problem+json", b"content-length: %d" % len(body), b"connection: close"]
         lines += [b"cache-control: no-store", b"x-content-type-options: nosniff", b"x-request-id: " + request_id.encode()]
         lines += [b"retry-after: 5"] if refused.status == 503 else []
-        lines += [b"allow: GET, HEAD, POST, DELETE, OPTIONS"] if refused.status == 405 else []
+        lines += [b"allow: GET, HEAD, POST, PUT, DELETE, OPTIONS"] if refused.status == 405 else []
         self.transport.write(STATUS_LINE[refused.status] + b"\r\n".join(lines) + b"\r\n\r\n" + body)
         self.transport.close()
 

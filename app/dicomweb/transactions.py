@@ -75,6 +75,7 @@ ERRORS = {
     403: "The caller may not do this at all",
     404: "There is no such resource for this caller",
     406: "Nothing on offer fits the Accept header; the problem document lists the offers",
+    409: "The request is at odds with what is stored",
     410: "It was deleted (setting retrieve.on_deleted)",
     413: "Beyond one of the limits",
     415: "The body is of a media type that is not taken",
@@ -127,6 +128,18 @@ def _metadata(path: str, what: str) -> Transaction:
     answers = (Answer(200, "One object for each instance; in a zip, one file for each", (DICOM_JSON, DICOM_XML, *single, NDJSON, ZIP)),)
     errors = (304, 400, 404, 406, 410, 503)
     return Transaction("GET", path + "/metadata", f"Retrieve the metadata of {what}", "10.4", "Retrieve", answers, errors, ("accept",))
+
+
+def _labels() -> tuple[Transaction, ...]:
+    path, remark = STUDY + "/labels", "an extension: not in PS3.18"
+    one = path + "/{label}"
+    return (
+        Transaction(
+            "GET", path, "List the labels of a study", "", "Labels", (Answer(200, "`labels`", (JSON,)),), (400, 404, 503), remark=remark
+        ),
+        Transaction("PUT", one, "Label a study", "", "Labels", (Answer(204, "It has the label"),), (400, 404, 409, 503), remark=remark),
+        Transaction("DELETE", one, "Take a label off a study", "", "Labels", (Answer(204, "It is off"),), (400, 404, 503), remark=remark),
+    )
 
 
 def _store(path: str, where: str) -> Transaction:
@@ -290,6 +303,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         tuple(name for name in CHANGES if name not in ("after", "limit", "wait")),
         remark="an extension: not in PS3.18",
     ),
+    *_labels(),
     _rendered(STUDY, "a study"),
     _rendered(SERIES, "a series"),
     _rendered(INSTANCE, "an instance", *IMAGES, *STREAMS, *WRITTEN),

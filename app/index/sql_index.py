@@ -20,6 +20,7 @@ from app.index import changes, lookup, patients, rows, schema, site_keys, unused
 from app.index.api_keys import SqlApiKeys
 from app.index.database import Database
 from app.index.joined import Joined
+from app.index.labels import SqlLabels
 from app.index.near import Near
 from app.index.recall import Recall
 from app.index.search import search
@@ -44,6 +45,7 @@ class SqlIndex:
         self.upkeep = SqlUpkeep(database, now, site)
         self.webhooks = SqlWebhooks(database)
         self.api_keys = SqlApiKeys(database)
+        self.labels = SqlLabels(database)
 
     async def add(self, records: Sequence[InstanceRecord], rule: ConflictRule) -> Sequence[Added]:
         """A caller that was cancelled, or got Unavailable, does not know the outcome: it must leave the blobs to the sweeper."""

@@ -269,6 +269,16 @@ class ApiKeyRow(SQLModel, table=True):
     revoked: float | None = Field(sa_column=Column(REAL, nullable=True))
 
 
+class LabelRow(SQLModel, table=True):
+    """A label of a study (`labels`)."""
+
+    __tablename__ = "study_label"
+    __table_args__: ClassVar[tuple[Index, ...]] = (Index("study_label_label", "label", "study_uid"),)
+
+    study_uid: str = Field(sa_column=Column(TEXT, primary_key=True))
+    label: str = Field(sa_column=Column(TEXT, primary_key=True))
+
+
 def _table(row: type[SQLModel]) -> Table:
     return cast(Table, row.__table__)  # type: ignore[attr-defined]  # set by SQLModel's metaclass
 
@@ -285,6 +295,7 @@ FILLED_KEY = _table(FilledKeyRow)
 WEBHOOK = _table(WebhookRow)
 UNDELIVERED = _table(UndeliveredRow)
 API_KEY = _table(ApiKeyRow)
+LABEL = _table(LabelRow)
 
 LEVELS = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, case, false, or_, select, true
 
-from app.dicomweb.selection import read
+from app.dicomweb.selection import labels, read
 from app.index.conditions import conditions
 from app.index.lists import one_of
-from app.index.tables import STUDY
+from app.index.tables import LABEL, STUDY
 from app.model import Access, Selection
 
 
@@ -39,4 +39,8 @@ def _selected(access: Access) -> list[ColumnElement[bool]]:
 
 
 def _is_in(selection: Selection) -> ColumnElement[bool]:
-    return and_(true(), *conditions(read(selection)))
+    return and_(true(), *conditions(read(selection)), *(_has(label) for label in labels(selection)))
+
+
+def _has(label: str) -> ColumnElement[bool]:
+    return select(LABEL.c.label).where(LABEL.c.study_uid == STUDY.c.uid, LABEL.c.label == label).correlate(STUDY).exists()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from app.dicom.attributes import DEPTH
 from app.dicom.site_keys import SiteKeys
-from app.index import branches, bulk, changes, rows, unused
+from app.index import branches, bulk, changes, labels, rows, unused
 from app.index.branches import StudyBranch
 from app.index.lists import among, listed
 from app.index.lookup import RECORD, under
@@ -208,6 +208,8 @@ def remove(connection: Connection, target: Target, access: Access, now: float, s
     for some in portions(ids):
         connection.execute(delete(INSTANCE).where(INSTANCE.c.id.in_(some)))
     _write_back(connection, studies, site)
+    if not connection.scalar(select(STUDY.c.id).where(STUDY.c.uid == target.study)):
+        labels.forget(connection, target.study)
     unused.mark(connection, [lost for record in removed for lost in unused.of_record(record, Loss.DELETED)], now)
     changes.append(connection, [(ChangeKind.DELETED, record) for record in removed], now)
     return removed

@@ -89,7 +89,8 @@ async def _may_add(archive: Archive, record: InstanceRecord, access: Access) -> 
     """Whether the access covers what this object says of its study, and the study as it is, if it is there."""
     if access.is_everything:
         return True
-    return covers(access, [record]) and not await archive.index.hidden([record.study_uid], access=access)
+    labelled = archive.labels.by_rule([record]) | await archive.labels.of(record.study_uid)
+    return covers(access, [record], labelled) and not await archive.index.hidden([record.study_uid], access=access)
 
 
 async def indexed(archive: Archive, records: Sequence[InstanceRecord]) -> Sequence[Added]:
@@ -114,11 +115,22 @@ async def indexed(archive: Archive, records: Sequence[InstanceRecord]) -> Sequen
         again = [record for record, fate in zip(records, added, strict=True) if _among(fate, lost)]
         healed = iter(await archive.index.add(again, archive.on_conflict))
         added = [next(healed) if _among(fate, lost) else fate for fate in added]
+    await _label(archive, [record for record, fate in zip(records, added, strict=True) if fate.outcome is not Outcome.REFUSED])
     # What was replaced was visible, and somebody may be reading it: its bytes stay for a while (`purge`), what was derived of it goes.
     with suppress(Unavailable):
         await archive.derived.forget([key for fate in added if fate.outcome is Outcome.REPLACED for key in fate.unused])
     await remove_unused(archive, [key for fate in added if fate.outcome is not Outcome.REPLACED for key in fate.unused])
     return added
+
+
+async def _label(archive: Archive, records: Iterable[InstanceRecord]) -> None:
+    """What rules give to the studies that something was stored to."""
+    by_study: dict[Uid, list[InstanceRecord]] = {}
+    for record in records:
+        by_study.setdefault(record.study_uid, []).append(record)
+    for study, own in by_study.items():
+        if labels := archive.labels.by_rule(own):
+            await archive.labels.add(study, labels)
 
 
 async def _is_whole(archive: Archive, blob: Blob) -> bool:

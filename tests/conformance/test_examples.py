@@ -55,6 +55,8 @@ async def test_each_example_is_answered_as_it_stands_there(row: Transaction, sit
     body = (root / IMAGE).read_bytes()
     if row.method != "POST":
         await site.http.post("/studies", content=body, headers={"Content-Type": "application/dicom"})
+    if row.method == "DELETE" and row.path.endswith("{label}"):
+        await site.http.put(example_path(row))
     answer = await site.http.request(row.method, example_path(row), headers=headers(row), content=body if row.body else None)
     kind = answer.headers.get("content-type", "").partition("; boundary")[0]
     example: dict[str, Any] = {

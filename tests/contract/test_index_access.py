@@ -27,6 +27,7 @@ TERMS = st.one_of(
     st.tuples(st.just("PatientName"), st.sampled_from(["Doe*", "smith^jane"])),
     st.tuples(st.just("StudyDate"), st.sampled_from(["20240101", "-20240101", "20240102-"])),
     st.tuples(st.just("StudyInstanceUID"), st.sampled_from(["1", "2", "1,3"])),
+    st.tuples(st.just("label"), st.sampled_from(["research", "teaching"])),
     st.tuples(st.just("ModalitiesInStudy"), st.sampled_from(["CT", "MR"])),
     st.tuples(st.just("SOPClassesInStudy"), st.sampled_from([CT, MR])),
     st.tuples(st.just("Modality"), st.sampled_from(["CT", "MR"])),
@@ -103,6 +104,9 @@ async def covered(index: SqlIndex, access: Access) -> dict[str, list[str]]:
     }
 
 
+LABELS = {"1": frozenset({"research"}), "2": frozenset({"research", "teaching"}), "3": frozenset[str]()}
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stored=records(), accesses=st.lists(ACCESSES, min_size=4, max_size=8))
 async def test_the_index_and_plain_python_agree(url: str, stored: list[InstanceRecord], accesses: list[Access]) -> None:
@@ -112,12 +116,14 @@ async def test_the_index_and_plain_python_agree(url: str, stored: list[InstanceR
         for uid in "123":
             await index.remove(target(uid), access=ALL)
         await index.add(stored, REFUSE)
+        for uid, labels in LABELS.items():
+            assert await index.labels.add(Uid(uid), labels) == any(one.study_uid == uid for one in stored)
         newest = await index.newest()
         by_study: dict[str, list[InstanceRecord]] = defaultdict(list)
         for one in stored:
             by_study[one.study_uid].append(one)
         for access in accesses:
-            expected = sorted(uid for uid, own in by_study.items() if covers(access, own))
+            expected = sorted(uid for uid, own in by_study.items() if covers(access, own, LABELS[uid]))
             ways = await covered(index, access)
             ways["changes"] = sorted(
                 {str(c.target.study) for c in await index.changes(0, 1000, access=access) if c.target.study in by_study}
@@ -153,7 +159,17 @@ async def test_what_is_hidden_is_not_counted(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "term", [("PatientID", "*"), ("PatientID", ""), ("Nonsense", "x"), ("limit", "1"), ("PixelData", "1"), ("PatientID", "a*" * 20)]
+    "term",
+    [
+        ("PatientID", "*"),
+        ("PatientID", ""),
+        ("Nonsense", "x"),
+        ("limit", "1"),
+        ("PixelData", "1"),
+        ("PatientID", "a*" * 20),
+        ("label", "a b"),
+        ("label", ""),
+    ],
 )
 def test_what_could_not_be_a_term_of_a_search_is_refused(term: tuple[str, str]) -> None:
     with pytest.raises((InvalidQuery,)):

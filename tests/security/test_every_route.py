@@ -67,7 +67,16 @@ def path_of(route: BaseRoute) -> str:
 
 
 def filled(path: str, uid: str) -> str:
-    values = {"study": uid, "series": f"{uid}.1", "instance": f"{uid}.1.1", "frames": "1", "path": "7FE00010", "version": "x", "name": "x"}
+    values = {
+        "study": uid,
+        "series": f"{uid}.1",
+        "instance": f"{uid}.1.1",
+        "frames": "1",
+        "path": "7FE00010",
+        "version": "x",
+        "name": "x",
+        "label": "x",
+    }
     url = re.sub(r"{(\w+)(?::path)?}", lambda found: values[found[1]], path)
     if path.endswith(("/wado", "/dicom-web")):
         url += f"?requestType=WADO&studyUID={uid}&seriesUID={uid}.1&objectUID={uid}.1.1&contentType=application/dicom"
@@ -142,7 +151,7 @@ READING = ["user/ImagingStudy.rs", "system/ImagingStudy.rs", "user/ImagingStudy.
 async def test_who_may_read_may_not_write(guarded: Site, provider: Provider, scope: str) -> None:
     reader = north(provider, scope=scope, patient="N1")
     for method, path in routes(guarded):
-        if method in {"POST", "DELETE"} and path != "/session":
+        if method in {"POST", "PUT", "DELETE"} and path != "/session":
             assert (await ask(guarded, (method, path), reader)).status_code == 403, path
     assert len(await objects(guarded, "/studies", reader)) == 1
 
