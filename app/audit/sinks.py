@@ -246,8 +246,8 @@ def as_json(entry: AuditEntry, at: float, patients: Sequence[str]) -> str:
         )
     )
     return (
-        f'{{"time":"{moment(at)}",{who},"action":"{entry.action.value}","study":{_uid(target.study)},"series":{_uid(target.series)},'
-        f'"instance":{_uid(target.instance)},"patients":{encoded(patients)},"outcome":{_text(entry.outcome)},'
+        f'{{"time":"{_second(int(at))}.{int(at % 1 * 1000):03}Z",{who},"action":"{entry.action.value}",'
+        f'"study":{_uid(target.study)},"series":{_uid(target.series)},"instance":{_uid(target.instance)},"patients":{_digests(patients)},"outcome":{_text(entry.outcome)},'
         f'"request_id":{_text(caller.request_id)},"detail":{encoded(entry.detail)}}}'
     )
 
@@ -267,6 +267,17 @@ def _who(who: _Who) -> str:
         "address": address,
     }
     return encoded(fields)[1:-1]
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    """Many records stand within one second."""
+    return moment(at, "seconds")[:-1]
+
+
+def _digests(patients: Sequence[str]) -> str:
+    joined = '","'.join(patients)  # hexadecimal digits
+    return f'["{joined}"]' if patients else "[]"
 
 
 def _uid(uid: str | None) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.audit import questions, trail
+from app.audit.dicom_message import Site, message
+from app.audit.events import aggregated
+from app.audit.fhir import resource
 from app.audit.keys import Keys, key_name, open_keys, read_public
 from app.audit.questions import Question
 from app.audit.sinks import heads_path
@@ -24,6 +29,9 @@ from app.main import build_archive
 from app.model import Action, Target
 from app.settings import Settings, SettingsError
 from app.studies.audited import audited
+
+PORTION = 20_000
+"""Records that are made into events at a time."""
 
 commands = typer.Typer(help="The audit trail: whether it is whole, and what it tells.", no_args_is_help=True)
 
@@ -97,6 +105,60 @@ def show_command(
     question = Question("", study, subject, action, outcome, _time(since), _time(until))
     for record in _asked(settings_for(data), question, patient, issuer, "show"):
         typer.echo(line(record))
+
+
+class Format(StrEnum):
+    """How records are carried elsewhere."""
+
+    DICOM = "dicom"
+    FHIR = "fhir"
+    JSON = "json"
+
+
+@commands.command("export")
+def export_command(
+    data: ExistingDataDir = None,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="dicom: audit messages of PS3.15 A.5; fhir: R4 AuditEvents; json: the records themselves. One a line."
+        ),
+    ] = Format.DICOM,
+    each: Annotated[bool, typer.Option("--each", help="An event for each record, not one for a minute's requests on a study.")] = False,
+    patient: PatientOption = "",
+    issuer: IssuerOption = "",
+    study: StudyOption = "",
+    subject: SubjectOption = "",
+    action: ActionOption = "",
+    outcome: OutcomeOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+) -> None:
+    """What is asked for as `show` does, in a form that others read. It is on record as well."""
+    settings = settings_for(data)
+    question = Question("", study, subject, action, outcome, _time(since), _time(until))
+    for portion in _portions(_asked(settings, question, patient, issuer, "export"), 1 if each else PORTION):
+        for text in exported(portion, form, Site(settings.audit.source, settings.audit.site)):
+            typer.echo(text)
+
+
+def exported(records: Sequence[Mapping[str, Any]], form: Format, site: Site) -> Iterator[str]:
+    """A line for each."""
+    if form is Format.JSON:
+        yield from (json.dumps(record, separators=(",", ":")) for record in records)
+        return
+    for event in aggregated(records):
+        if form is Format.DICOM:
+            yield message(event, site).decode()
+        else:
+            yield json.dumps(resource(event, site), separators=(",", ":"))
+
+
+def _portions(records: Iterable[Mapping[str, Any]], most: int) -> Iterator[list[Mapping[str, Any]]]:
+    """Bounds memory; what falls apart at the border of two portions becomes two events."""
+    source = iter(records)
+    while portion := list(islice(source, most)):
+        yield portion
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import typer
 import uvicorn
 
 from app import __version__
+from app.cli.activity import on_record
 from app.cli.logs import log_config
 from app.cli.options import DataDir, settings_for
 from app.door import open_policy
@@ -67,27 +68,28 @@ def command(
         make_folder(each.data_dir)
         migrate(each.database_url)
     typer.echo(greeting(settings))
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        http="app.cli.connections:GuardedHttp",
-        ws="none",
-        timeout_keep_alive=settings.connections.idle_seconds,
-        ssl_certfile=settings.tls.certificate,
-        ssl_keyfile=settings.tls.key,
-        ssl_keyfile_password=settings.tls.key_password.get_secret_value() if settings.tls.key_password else None,
-        ssl_ca_certs=str(settings.tls.client_ca) if settings.tls.client_ca else None,
-        ssl_cert_reqs=ssl.CERT_OPTIONAL if settings.tls.client_ca else ssl.CERT_NONE,
-        host=settings.http.host,
-        port=settings.http.port,
-        workers=settings.http.workers,
-        timeout_worker_healthcheck=WORKER_SECONDS,
-        access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
-        server_header=False,
-        proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
-        log_config=log_config(settings.log),
-        log_level=settings.log.level,
-    )
+    with on_record(settings):
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            http="app.cli.connections:GuardedHttp",
+            ws="none",
+            timeout_keep_alive=settings.connections.idle_seconds,
+            ssl_certfile=settings.tls.certificate,
+            ssl_keyfile=settings.tls.key,
+            ssl_keyfile_password=settings.tls.key_password.get_secret_value() if settings.tls.key_password else None,
+            ssl_ca_certs=str(settings.tls.client_ca) if settings.tls.client_ca else None,
+            ssl_cert_reqs=ssl.CERT_OPTIONAL if settings.tls.client_ca else ssl.CERT_NONE,
+            host=settings.http.host,
+            port=settings.http.port,
+            workers=settings.http.workers,
+            timeout_worker_healthcheck=WORKER_SECONDS,
+            access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
+            server_header=False,
+            proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
+            log_config=log_config(settings.log),
+            log_level=settings.log.level,
+        )
 
 
 def allow_files() -> None:

@@ -184,6 +184,12 @@ class Audit(Group):
     sign_seconds: float = Field(default=30, gt=0)
     """How long a record may wait, at most, until a signed head covers it."""
 
+    source: str = "radiolucent"
+    """What this system is called in audit messages (AuditSourceID)."""
+
+    site: str = ""
+    """What the enterprise calls the place of it (AuditEnterpriseSiteID)."""
+
     on_failure: Literal["refuse", "answer"] = "refuse"
     """While the trail cannot be written: answer nothing (503), or answer, with an alarm in the log for each record that is lost."""
 

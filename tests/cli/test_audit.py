@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.audit.test_events import validate
 from tests.builders import instance
 from tests.cli.test_commands import Command
+from tests.e2e.server import running
 
 
 @pytest.fixture
@@ -68,3 +70,23 @@ def test_show_answers_who_has_done_what_and_is_on_record_itself(radiolucent: Com
 def test_a_time_that_is_none_is_refused_in_a_sentence(radiolucent: Command, stored: Path) -> None:
     refused = radiolucent("audit", "show", "--since", "yesterday")
     assert (refused.returncode, "Write times like" in refused.stderr) == (2, True)
+
+
+def test_export_is_valid_in_each_form(radiolucent: Command, stored: Path, tmp_path: Path) -> None:
+    messages = radiolucent("audit", "export", "--action", "store").stdout.splitlines()
+    assert len(messages) == 2
+    checked = validate([message.encode() for message in messages], tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    events = [json.loads(line) for line in radiolucent("audit", "export", "--format", "fhir", "--patient", "P1").stdout.splitlines()]
+    assert {event["resourceType"] for event in events} == {"AuditEvent"}
+    assert len(events) == 2, "the store, and that somebody has asked for him"
+    records = radiolucent("audit", "export", "--format", "json", "--study", "1.2", "--action", "store").stdout.splitlines()
+    assert [json.loads(record)["detail"]["studies"] for record in records] == [["1.2"]]
+
+
+def test_starting_and_stopping_the_service_is_on_record(tmp_path: Path) -> None:
+    with running(tmp_path / "data"):
+        pass
+    trail = tmp_path / "data" / "audit.jsonl"
+    records = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert [record["detail"] for record in records if record["kind"] == "service"] == [{"application": "start"}, {"application": "stop"}]
