@@ -32,6 +32,10 @@ from app.events.relay import Patience, relay
 from app.events.webhooks import Courier
 from app.feed import NEWS
 from app.index import open_index
+from app.meter import Meter, NoMeter
+from app.metering.levels import watch
+from app.metering.prometheus import PrometheusMeter
+from app.metering.sinks import CountedSink
 from app.pixels.adapter import WorkerPixels
 from app.pixels.pool import Pool
 from app.ports import Archive, BlobStore, Derived, Pixels, Volumes
@@ -59,8 +63,9 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @asynccontextmanager
-async def build_archive(settings: Settings, pixels: Pixels | None = None) -> AsyncIterator[Archive]:
-    """Everything that a transaction needs, opened for these settings and closed at the end; `pixels` are somebody else's to close."""
+async def build_archive(settings: Settings, pixels: Pixels | None = None, meter: Meter | None = None) -> AsyncIterator[Archive]:
+    """Everything that a transaction needs, opened for these settings and closed at the end; `pixels` are somebody else's to close, and to
+    tell the levels of."""
     async with AsyncExitStack() as stack:
         policy = open_policy(settings)
         make_folder(settings.data_dir)
@@ -71,8 +76,10 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
         stack.push_async_callback(index.close)
         audit = open_sink(settings, Patients(index.patients, time.monotonic))
         stack.push_async_callback(audit.close)
+        pool = None
         if pixels is None:
-            pixels = WorkerPixels(_open_pool(settings))
+            pool = _open_pool(settings, meter)
+            pixels = WorkerPixels(pool)
             stack.push_async_callback(pixels.close)
         volumes = _open_volumes(settings, blobs, stack)
         stack.push_async_callback(volumes.close)
@@ -84,6 +91,9 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
             await blobs.sweep_temporary(time.time() - LEFTOVER_SECONDS)
         turns = StoreTurns(threads=settings.store.threads, waiting=settings.store.waiting)
         stack.push_async_callback(turns.close)
+        if meter is not None and pool is not None:
+            levels = {"store_waiting": lambda: turns.pending, "pixel_jobs": lambda: pool.jobs, "pixel_workers": lambda: pool.workers}
+            stack.callback(asyncio.create_task(watch(meter, levels)).cancel)
         news = Watcher(index.newest)
         stack.push_async_callback(news.close)
         yield Archive(
@@ -94,7 +104,7 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None) -> Asy
             derived=derived,
             volumes=volumes,
             policy=policy,
-            audit=audit,
+            audit=CountedSink(audit, meter) if meter is not None else audit,
             news=news,
             webhooks=index.webhooks,
             api_keys=index.api_keys,
@@ -129,9 +139,16 @@ def _open_blobs(settings: Settings) -> LocalStore | MemoryStore | S3BlobStore:
         raise SettingsError(str(error)) from None
 
 
-def _open_pool(settings: Settings) -> Pool:
+def _open_pool(settings: Settings, meter: Meter | None = None) -> Pool:
     pixels = settings.pixels
-    return Pool(workers=pixels.workers, waiting=pixels.waiting, seconds=pixels.seconds, memory=pixels.memory, samples=pixels.frame_samples)
+    return Pool(
+        workers=pixels.workers,
+        waiting=pixels.waiting,
+        seconds=pixels.seconds,
+        memory=pixels.memory,
+        samples=pixels.frame_samples,
+        meter=meter,
+    )
 
 
 def _open_derived(settings: Settings, blobs: BlobStore, volumes: Volumes) -> Derived:
@@ -161,12 +178,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refuse_unsafe(settings)
     if settings.tenants.selected:
         raise SettingsError(f"{variable('tenants', 'selected')}: is for commands; the server serves all tenants")
+    meter = PrometheusMeter() if settings.metrics.enabled else NoMeter()
     tenants = {name: settings.of_tenant(name) for name in settings.tenants.names}
     # OHIF's files name themselves by absolute paths, so that there is one of it, at the root.
-    services = {name: application(replace(surroundings(own), ohif=Ohif()), _opened_by_the_root) for name, own in tenants.items()}
-    app = application(
-        surroundings(settings), partial(_lifespan, settings=settings, tenants=[(services[name], tenants[name]) for name in tenants])
-    )
+    services = {name: application(replace(surroundings(own, meter), ohif=Ohif()), _opened_by_the_root) for name, own in tenants.items()}
+    opened = partial(_lifespan, settings=settings, tenants=[(services[name], tenants[name]) for name in tenants], meter=meter)
+    app = application(surroundings(settings, meter), opened)
     if services:
         app.add_middleware(Tenants, services=services)
     return app
@@ -178,15 +195,14 @@ async def _opened_by_the_root(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-def surroundings(settings: Settings) -> Surroundings:
+def surroundings(settings: Settings, meter: Meter) -> Surroundings:
     """In local mode only this machine's own names are answered, whatever DNS says of others."""
     hosts = frozenset(name.lower() for name in settings.http.allowed_hosts)
     if settings.local_mode and not hosts:
         hosts = LOOPBACK_NAMES | {settings.http.host.lower()}
     ohif = Ohif(viewer_folder(settings.viewer.ohif), settings.viewer.isolated)
-    return Surroundings(
-        settings.http.base_path, hosts, frozenset(settings.http.cors_origins), ohif, settings.tls.hsts_seconds, settings.access.asks
-    )
+    origins = frozenset(settings.http.cors_origins)
+    return Surroundings(settings.http.base_path, hosts, origins, ohif, settings.tls.hsts_seconds, settings.access.asks, meter)
 
 
 def viewer_folder(given: Path | None) -> Path | None:
@@ -202,19 +218,21 @@ def viewer_folder(given: Path | None) -> Path | None:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, settings: Settings, tenants: Sequence[tuple[FastAPI, Settings]]) -> AsyncIterator[dict[str, Any]]:
+async def _lifespan(
+    app: FastAPI, *, settings: Settings, tenants: Sequence[tuple[FastAPI, Settings]], meter: Meter
+) -> AsyncIterator[dict[str, Any]]:
     async with AsyncExitStack() as stack:
-        archive = await stack.enter_async_context(_opened(app, settings))
+        archive = await stack.enter_async_context(_opened(app, settings, meter))
         archive.pixels.warm()
-        others = [await stack.enter_async_context(_opened(tenant, own, archive.pixels)) for tenant, own in tenants]
+        others = [await stack.enter_async_context(_opened(tenant, own, meter, archive.pixels)) for tenant, own in tenants]
         yield {NEWS: Several([each.news for each in (archive, *others)])}
 
 
 @asynccontextmanager
-async def _opened(app: FastAPI, settings: Settings, pixels: Pixels | None = None) -> AsyncIterator[Archive]:
+async def _opened(app: FastAPI, settings: Settings, meter: Meter, pixels: Pixels | None = None) -> AsyncIterator[Archive]:
     """The archive of these settings, served by this application and kept in order for as long."""
     async with (
-        build_archive(settings, pixels) as archive,
+        build_archive(settings, pixels, meter) as archive,
         open_door(settings, archive.api_keys) as door,
         _housekeeping(archive, settings),
     ):
@@ -232,6 +250,8 @@ async def _opened(app: FastAPI, settings: Settings, pixels: Pixels | None = None
             sign_in=door.sign_in,
             mount=f"{TENANTS}{settings.tenant}" if settings.tenant else "",
             cookie=session_cookie(settings.tenant),
+            meter=meter if settings.metrics.enabled and not settings.tenant else None,
+            metrics_token=settings.metrics.token.get_secret_value() if settings.metrics.token else "",
         )
         yield archive
 

@@ -13,12 +13,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.api import describe
 from app.api.direct import Application
+from app.api.metered import Metered
 from app.api.middleware import Gate
 from app.api.ohif import Ohif
 from app.api.pages import add_pages
 from app.api.problems import on_dicomweb_error, on_http_error
 from app.api.routers import dicomweb_router, operational_router, page_router
 from app.errors import DicomwebError
+from app.meter import Meter, NoMeter
 
 PREFLIGHT_SECONDS = 7200
 REQUEST_HEADERS = (
@@ -58,7 +60,7 @@ ANSWER_HEADERS = (
 class Surroundings:
     """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere;
     `ohif`: the one that is served from here; `hsts_seconds`: for how long browsers shall come by https only;
-    `sessions`: whether there are cookies by which somebody is known."""
+    `sessions`: whether there are cookies by which somebody is known; `meter` counts requests."""
 
     base_path: str = "/dicom-web"
     hosts: frozenset[str] = frozenset()
@@ -66,6 +68,7 @@ class Surroundings:
     ohif: Ohif = field(default_factory=Ohif)
     hsts_seconds: int = 0
     sessions: bool = False
+    meter: Meter = field(default_factory=NoMeter)
 
 
 def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]) -> FastAPI:
@@ -93,6 +96,9 @@ def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], Abstra
             expose_headers=ANSWER_HEADERS,
             max_age=PREFLIGHT_SECONDS,
         )
+
+    if not isinstance(surroundings.meter, NoMeter):
+        app.add_middleware(Metered, meter=surroundings.meter)
 
     def openapi() -> dict[str, Any]:
         return describe.document(surroundings.base_path)

@@ -16,6 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+ROUTE = "radiolucent.route"
+"""Under this key of the ASGI scope stands the template of the route that was taken: what names a request without naming anybody."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -24,11 +27,12 @@ class Direct(Route):
 
     def __init__(self, path: str, endpoint: Endpoint, methods: tuple[str, ...]) -> None:
         super().__init__(path, endpoint, methods=list(methods), include_in_schema=False)
-        self.app = _plain(endpoint)
+        self.app = _plain(endpoint, path)
 
 
-def _plain(endpoint: Endpoint) -> ASGIApp:
+def _plain(endpoint: Endpoint, path: str) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ROUTE] = path
         response = await endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
 

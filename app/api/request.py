@@ -19,6 +19,7 @@ from app.api.recent import Recent
 from app.credentials import SESSION_COOKIE, Doorplate, Issuers, SessionMaker, SignIn
 from app.dicomweb import negotiate, query, resources
 from app.errors import BadRequest, TooLarge
+from app.meter import Meter
 from app.model import Caller, Credential, Target
 from app.ports import Archive, Authenticator
 from app.studies.answers import Wanted
@@ -42,6 +43,7 @@ class Service:
     PS3.18 8.7.5 at its word; `recent` keeps bodies that were made lately; `seats` are for those who wait for changes; `plate` says how
     one can sign in, `sessions`, `issuer` and `sign_in` are there where one can. `mount`
     is the path under which a tenant's service stands, `cookie` the name of its sessions.
+    `meter` tells what was counted, to whoever shows the `metrics_token`; without one to this machine.
     """
 
     archive: Archive
@@ -58,6 +60,8 @@ class Service:
     sign_in: SignIn | None = None
     mount: str = ""
     cookie: str = SESSION_COOKIE
+    meter: Meter | None = None
+    metrics_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from app.cli.logs import log_config
 from app.cli.options import DataDir, settings_for
 from app.door import open_policy
 from app.index import migrate
+from app.meter import MULTIPROCESS
 from app.settings import Settings, SettingsError, refuse_unsafe, variable
 from app.storage.durable import make_folder
 
@@ -68,28 +71,43 @@ def command(
         make_folder(each.data_dir)
         migrate(each.database_url)
     typer.echo(greeting(settings))
-    with on_record(settings):
-        uvicorn.run(
-            "app.main:create_app",
-            factory=True,
-            http="app.cli.connections:GuardedHttp",
-            ws="none",
-            timeout_keep_alive=settings.connections.idle_seconds,
-            ssl_certfile=settings.tls.certificate,
-            ssl_keyfile=settings.tls.key,
-            ssl_keyfile_password=settings.tls.key_password.get_secret_value() if settings.tls.key_password else None,
-            ssl_ca_certs=str(settings.tls.client_ca) if settings.tls.client_ca else None,
-            ssl_cert_reqs=ssl.CERT_OPTIONAL if settings.tls.client_ca else ssl.CERT_NONE,
-            host=settings.http.host,
-            port=settings.http.port,
-            workers=settings.http.workers,
-            timeout_worker_healthcheck=WORKER_SECONDS,
-            access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
-            server_header=False,
-            proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
-            log_config=log_config(settings.log),
-            log_level=settings.log.level,
-        )
+    with on_record(settings), shared_counts(settings):
+        _run(settings)
+
+
+@contextmanager
+def shared_counts(settings: Settings) -> Iterator[None]:
+    """Where several workers count together, so that whichever is asked for /metrics answers for all; one needs no such place."""
+    if settings.http.workers == 1 or not settings.metrics.enabled:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="counts-", dir=settings.data_dir) as folder:
+        os.environ[MULTIPROCESS] = folder
+        yield
+
+
+def _run(settings: Settings) -> None:
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        http="app.cli.connections:GuardedHttp",
+        ws="none",
+        timeout_keep_alive=settings.connections.idle_seconds,
+        ssl_certfile=settings.tls.certificate,
+        ssl_keyfile=settings.tls.key,
+        ssl_keyfile_password=settings.tls.key_password.get_secret_value() if settings.tls.key_password else None,
+        ssl_ca_certs=str(settings.tls.client_ca) if settings.tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if settings.tls.client_ca else ssl.CERT_NONE,
+        host=settings.http.host,
+        port=settings.http.port,
+        workers=settings.http.workers,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+        access_log=False,  # the audit trail says who did what; a URL may hold a patient's name
+        server_header=False,
+        proxy_headers=False,  # `http.trusted_proxies` decides whom we believe
+        log_config=log_config(settings.log),
+        log_level=settings.log.level,
+    )
 
 
 def allow_files() -> None:

@@ -331,6 +331,15 @@ OPERATIONAL: tuple[Transaction, ...] = (
         (Answer(200, "All can", (JSON,)), Answer(503, "`checks` says which cannot, and why", (JSON,))),
     ),
     Transaction("GET", "/version", "Name and version", "", "Health", (Answer(200, "Both", (JSON,)),)),
+    Transaction(
+        "GET",
+        "/metrics",
+        "What was counted",
+        "",
+        "Health",
+        (Answer(200, "For Prometheus, or as OpenMetrics", ("text/plain", "application/openmetrics-text")),),
+        (401, 403, 404),
+    ),
     Transaction("GET", "/session", "Who am I, and what may I?", "", "Access", (Answer(200, "As the server sees it", (JSON,)),), _SIGN_IN),
     Transaction(
         "POST",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from app.errors import Busy, Unavailable, Unprocessable
+from app.meter import Meter, NoMeter
 from app.pixels import wire
 from app.pixels.process import Broken, Worker
 from app.pixels.worker import REFUSALS
@@ -44,7 +46,9 @@ class Pool:
         samples: int = 128 * 1024**2,
         most_jobs: int = 2000,
         jobs: str = "app.pixels.jobs",
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or NoMeter()
         self._all: set[Worker] = set()
         self._free: list[Worker] = []
         self._coming: asyncio.Task[Worker] | None = None
@@ -59,8 +63,28 @@ class Pool:
         self._failed = False
         self._closed = False
 
+    @property
+    def jobs(self) -> int:
+        """Those that wait or run."""
+        return self._count
+
+    @property
+    def workers(self) -> int:
+        return len(self._all)
+
     async def run(self, job: str, *arguments: Any) -> Answer:
         """The facts and bytes that the job gives. Busy; Unavailable if there can be no worker; Unprocessable, TooLarge, NotSupported."""
+        began = time.perf_counter()
+        outcome = "done"
+        try:
+            return await self._run(job, *arguments)
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._meter.job(job, outcome, time.perf_counter() - began)
+
+    async def _run(self, job: str, *arguments: Any) -> Answer:
         if self._closed:
             raise Unavailable(CLOSING)
         if self._count >= self._most:

@@ -29,6 +29,7 @@ from app.settings.groups import (
     Http,
     LimitSettings,
     Log,
+    Metrics,
     Pixels,
     Retrieve,
     Search,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     tls: Tls = Tls()
     audit: Audit = Audit()
+    metrics: Metrics = Metrics()
     store: Store = Store()
     retrieve: Retrieve = Retrieve()
     search: Search = Search()

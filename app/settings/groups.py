@@ -194,6 +194,17 @@ class Audit(Group):
     """While the trail cannot be written: answer nothing (503), or answer, with an alarm in the log for each record that is lost."""
 
 
+class Metrics(Group):
+    """What is counted for those who watch over the server: `/metrics`."""
+
+    enabled: bool = True
+    """Count requests, transactions, jobs and the like, and tell at /metrics."""
+
+    token: SecretStr | None = None
+    """What whoever asks for /metrics has to send, as `Authorization: Bearer TOKEN`. Unset: it is told to this machine alone, and not
+    through a proxy on it."""
+
+
 class Store(Group):
     """Choices of the Store transaction (PS3.18 10.5)."""
 

@@ -25,6 +25,11 @@ class StoreTurns:
         self._waiting = waiting
         self._pending = 0
 
+    @property
+    def pending(self) -> int:
+        """Pieces of work that wait or are done just now."""
+        return self._pending
+
     def ensure_room(self) -> None:
         if self._pending - self._threads > self._waiting:
             raise Busy("The server has as many instances to work on as it takes (setting store.waiting); send this again in a few seconds")

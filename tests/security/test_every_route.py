@@ -27,6 +27,7 @@ PUBLIC = {
     "/health/live",
     "/health/ready",
     "/iid",
+    "/metrics",
     "/ohif",
     "/ohif/app-config.js",
     "/ohif/{path:path}",
