@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -20,8 +21,12 @@ from app.api.event_stream import Seats
 from app.api.ohif import Ohif
 from app.api.request import Service
 from app.api.tenants import Tenants
+from app.audit.delivery import Delivery
+from app.audit.dicom_message import Site
 from app.audit.patients import Patients
+from app.audit.receivers import to_fhir, to_syslog
 from app.audit.sinks import FailOpen, FileSink
+from app.audit.syslog import Receiver
 from app.credentials import session_cookie
 from app.dicom import site_keys
 from app.dicomweb.resources import TENANTS
@@ -126,6 +131,20 @@ def open_sink(settings: Settings, patients: Patients) -> AuditSink:
     """The audit trail, and what happens when it cannot be written."""
     sink = FileSink(settings.audit_path, time.time, settings.audit_key, settings.audit.sign_seconds, patients)
     return FailOpen(sink) if settings.audit.on_failure == "answer" else sink
+
+
+def open_deliveries(settings: Settings) -> list[Delivery]:
+    """One for each receiver that the settings name."""
+    audit = settings.audit
+    site = Site(audit.source, audit.site, urlsplit(settings.http.public_base_url or "").hostname or "")
+    ways = {}
+    if audit.syslog is not None:
+        parts = urlsplit(f"//{audit.syslog}")
+        receiver = Receiver(parts.hostname or "", parts.port or 6514, audit.syslog_ca, audit.syslog_certificate, audit.syslog_key)
+        ways["syslog"] = to_syslog(receiver, site)
+    if audit.fhir is not None:
+        ways["fhir"] = to_fhir(audit.fhir, audit.fhir_token.get_secret_value() if audit.fhir_token else "", site)
+    return [Delivery(settings.audit_path, name, send, time.time) for name, send in ways.items()]
 
 
 def _open_blobs(settings: Settings) -> LocalStore | MemoryStore | S3BlobStore:
@@ -259,6 +278,7 @@ async def _opened(app: FastAPI, settings: Settings, meter: Meter, pixels: Pixels
 @asynccontextmanager
 async def _housekeeping(archive: Archive, settings: Settings) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(keep_house(archive, house(settings)))]
+    tasks += [asyncio.create_task(delivery.run()) for delivery in open_deliveries(settings)]
     async with courier(settings) as sending:
         tasks.append(asyncio.create_task(relay(archive, sending, Patience(settings.webhooks.give_up_hours * 3600))))
         try:

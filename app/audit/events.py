@@ -13,6 +13,10 @@ from typing import Any
 from app.audit.questions import studies_of
 
 WINDOW_SECONDS = 60
+MOST_INSTANCES = 200
+"""Instances that one event names, beyond which another begins: a message stays below the 32 KiB that receivers of audit messages must
+take."""
+
 Record = Mapping[str, Any]
 
 GOOD = frozenset({"success", "NotModified"})
@@ -74,11 +78,13 @@ class Event:
     def take(self, record: Record) -> None:
         """One more record of the same."""
         self.until = max(self.until, record["time"])
-        self.studies.update(studies_of(record))
+        listing = self.kind.event is QUERY and not record.get("study")
+        if not listing:  # what a search over all studies has shown may be thousands: the trail alone holds that
+            self.studies.update(studies_of(record))
+            self.patients.update(record.get("patients") or ())
         for name, found in (("series", self.series), ("instance", self.instances)):
             if record.get(name):
                 found.add(record[name])
-        self.patients.update(record.get("patients") or ())
         self.requests.append(record.get("request_id") or "")
 
     @property
@@ -114,14 +120,18 @@ def kind_of(record: Record) -> Kind:
 
 def aggregated(records: Iterable[Record]) -> list[Event]:
     """The events in the order of their beginnings. Joined are retrievals and searches in one study: by the same caller for the same
-    purpose, of the same kind and outcome, within a minute from the first of them."""
+    purpose, of the same kind and outcome, within a minute from the first of them, MOST_INSTANCES at most."""
     events: list[Event] = []
     running: dict[tuple[Any, ...], Event] = {}
     for record in records:
         kind = kind_of(record)
         key = _key(record, kind)
         event = running.get(key) if key else None
-        if event is not None and _seconds(record["time"]) - _seconds(event.record["time"]) < WINDOW_SECONDS:
+        if (
+            event is not None
+            and len(event.instances) < MOST_INSTANCES
+            and _seconds(record["time"]) - _seconds(event.record["time"]) < WINDOW_SECONDS
+        ):
             event.count += 1
         else:
             event = Event(record, kind, record["time"])

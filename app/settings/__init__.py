@@ -21,8 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.dicomweb.hosts import is_loopback
 from app.settings.access import AccessSettings, Tls
+from app.settings.audit import Audit
 from app.settings.groups import (
-    Audit,
     Changes,
     Connections,
     Database,

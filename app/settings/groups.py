@@ -171,29 +171,6 @@ class Database(Group):
         return value
 
 
-class Audit(Group):
-    """The audit trail."""
-
-    path: Path | None = None
-    """File that takes one JSON line for each transaction. Unset: audit.jsonl in the data folder."""
-
-    key: Path | None = None
-    """File of the private key (Ed25519, PEM, mode 0600) that signs how far the trail has come, made on first use; the public key lies
-    beside it. Unset: audit.key in the data folder. Keep it: by it patients are told apart in the trail."""
-
-    sign_seconds: float = Field(default=30, gt=0)
-    """How long a record may wait, at most, until a signed head covers it."""
-
-    source: str = "radiolucent"
-    """What this system is called in audit messages (AuditSourceID)."""
-
-    site: str = ""
-    """What the enterprise calls the place of it (AuditEnterpriseSiteID)."""
-
-    on_failure: Literal["refuse", "answer"] = "refuse"
-    """While the trail cannot be written: answer nothing (503), or answer, with an alarm in the log for each record that is lost."""
-
-
 class Metrics(Group):
     """What is counted for those who watch over the server: `/metrics`."""
 

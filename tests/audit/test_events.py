@@ -137,19 +137,29 @@ def viewing(count: int, **more: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_a_study_that_is_looked_at_is_one_event_that_names_every_instance() -> None:
-    (event,) = aggregated(viewing(300))
-    assert (event.count, len(event.instances), event.series) == (300, 300, {"1.3.0", "1.3.1", "1.3.2"})
+    (event,) = aggregated(viewing(200))
+    assert (event.count, len(event.instances), event.series) == (200, 200, {"1.3.0", "1.3.1", "1.3.2"})
     root = fromstring(message(event, SITE))
-    assert len(root.findall("ParticipantObjectIdentification/ParticipantObjectDescription/SOPClass/Instance")) == 300
+    assert len(root.findall("ParticipantObjectIdentification/ParticipantObjectDescription/SOPClass/Instance")) == 200
     details = {found.get("type"): base64.b64decode(found.get("value", "")).decode() for found in root.iter("ParticipantObjectDetail")}
     assert details == {
-        "Requests": "300",
+        "Requests": "200",
         "Until": "2026-01-31T08:15:49.000Z",
         "PurposeOfUse": "TREAT",
         "X-Request-Id": "0123456789abcdef",
     }
     told = fhir.resource(event, SITE)
     assert told["period"] == {"start": "2026-01-31T08:15:00.000Z", "end": "2026-01-31T08:15:49.000Z"}
+
+
+def test_no_message_is_larger_than_receivers_must_take() -> None:
+    long = record("retrieve", **{**STUDY, "study": "1." + "2" * 62})
+    events = aggregated({**long, "series": f"1.{n:062}", "instance": f"2.{n:062}"} for n in range(3000))
+    assert sum(event.count for event in events) == 3000
+    assert len(set().union(*(event.instances for event in events))) == 3000
+    assert max(len(message(event, SITE)) for event in events) < 32 * 1024
+    shown = record("search", detail={"query": "limit=10000", "matches": 10000, "studies": [f"1.{n}" for n in range(10000)]})
+    assert len(message(aggregated([shown])[0], SITE)) < 32 * 1024
 
 
 @pytest.mark.parametrize(
