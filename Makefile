@@ -22,7 +22,7 @@ GROUP := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hash
 	--custom-compile-command "make lock" --quiet --group
 PAGES := $(BIN)/radiolucent settings
 
-.PHONY: help run setup test browser viewer viewer-wheel check e2e crash bench audit sbom fuzz soak format openapi docs gallery screenshots lock services clean
+.PHONY: help run setup test browser viewer viewer-wheel check e2e crash bench audit sbom fuzz soak format openapi docs gallery screenshots lock services pages site clean
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -85,7 +85,13 @@ e2e: $(VENV)/.developed services ## Run the tests against a real server, databas
 openapi: $(VENV)/.installed ## Write the HTTP interface's description: OpenAPI, Postman collection, docs/reference/http.md
 	$(BIN)/radiolucent openapi
 
-docs: $(VENV)/.developed ## Draw the pages that are drawn: .env.example, the configuration reference, the transfer syntaxes, the corpus
+docs: pages site ## Draw the pages that are drawn, and build the site of the documents, build/site
+
+site: $(VENV)/docs/.installed ## Build the site of the documents (MkDocs, strictly) into build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+pages: $(VENV)/.developed ## Draw the pages that are drawn: .env.example, the configuration reference, the transfer syntaxes, the corpus
 	$(PAGES) --format env > .env.example
 	$(PAGES) --format markdown > docs/reference/configuration.md
 	REDRAW_SYNTAXES=1 $(BIN)/pytest tests/house/test_transfer_syntaxes.py
@@ -104,6 +110,7 @@ lock: $(VENV)/.developed ## Bring the lock files up to date (all: make lock ARGS
 	$(LOCK) --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock $(ARGS)
 	$(GROUP) tools --output-file requirements-tools.lock $(ARGS)
 	$(GROUP) fuzz --output-file requirements-fuzz.lock $(ARGS)
+	$(GROUP) docs --output-file requirements-docs.lock $(ARGS)
 
 services: ## Make sure that PostgreSQL's server and curl are there for the tests
 	@.ci/services
@@ -133,6 +140,11 @@ $(VENV)/.developed: requirements-dev.lock $(VENV)/.installed | $(VENV)/bin/pytho
 $(VENV)/tools/.installed: requirements-tools.lock | $(VENV)/bin/python
 	@"$(PYTHON)" -m venv $(VENV)/tools
 	$(VENV)/tools/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r requirements-tools.lock
+	@touch $@
+
+$(VENV)/docs/.installed: requirements-docs.lock | $(VENV)/bin/python
+	@"$(PYTHON)" -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r requirements-docs.lock
 	@touch $@
 
 $(VENV)/.fuzzing: requirements-fuzz.lock $(VENV)/.developed

@@ -38,7 +38,7 @@ _SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "cache_size=-16000",
+    "cache_size=-4000",  # KiB, of each of its connections: what they share lies in the memory of the operating system
     "temp_store=MEMORY",
     "trusted_schema=OFF",
 )
