@@ -20,7 +20,6 @@ from app.access import policy_file
 from app.access.certificates import Bearer
 from app.access.chain import Chain
 from app.access.claims import Naming
-from app.access.failures import Failures
 from app.access.introspection import Introspection
 from app.access.issuer import Issuer
 from app.access.keys import KeyRing
@@ -31,6 +30,7 @@ from app.access.rules import RuleBook
 from app.access.sessions import Sessions
 from app.access.sign_in import CodeFlow
 from app.access.tokens import Demands, Tokens
+from app.buckets import Buckets
 from app.credentials import ApiKeys, Doorplate, Issuers, SessionMaker, SignIn
 from app.dicomweb.selection import covers
 from app.labels import KeptLabels
@@ -101,7 +101,7 @@ async def open_door(settings: Settings, keys: ApiKeys) -> AsyncIterator[Door]:
             ring=ring,
             sessions=sessions,
             bearers=_bearers(settings),
-            failures=Failures(access.failures_per_minute, time.monotonic),
+            failures=Buckets(access.failures_per_minute, time.monotonic),
             now=time.monotonic,
             tenant=settings.tenant,
         )

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from app.api.application import Surroundings, application
 from app.api.event_stream import Seats
 from app.api.ohif import Ohif
+from app.api.pace import Pace
 from app.api.request import Service
 from app.api.tenants import Tenants
 from app.audit.delivery import Delivery
@@ -267,6 +268,7 @@ async def _opened(app: FastAPI, settings: Settings, meter: Meter, pixels: Pixels
             sessions=door.sessions,
             issuer=door.issuer,
             sign_in=door.sign_in,
+            pace=Pace(settings.limits.heavy_per_minute, settings.http.base_path, time.monotonic),
             mount=f"{TENANTS}{settings.tenant}" if settings.tenant else "",
             cookie=session_cookie(settings.tenant),
             meter=meter if settings.metrics.enabled and not settings.tenant else None,

@@ -1,4 +1,4 @@
-"""For the site alone (`mkdocs.yml`): what the documents name of the repository outside of `docs/` is no page of it; no other host is asked."""
+"""For the site alone (`mkdocs.yml`): what is named of the repository outside of `docs/` is no page of it; no other host is asked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         return f"[{words}]({target}{anchor})"
 
     return _LINK.sub(local, markdown)
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    return on_post_page(output_content)
 
 
 def on_post_page(output: str, **_: Any) -> str:

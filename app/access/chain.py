@@ -15,13 +15,13 @@ from http.cookies import CookieError, SimpleCookie
 
 from app.access import certificates, keys
 from app.access.certificates import Bearer
-from app.access.failures import Failures
 from app.access.keys import KeyRing
 from app.access.recent import Recent
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
+from app.buckets import Buckets
 from app.credentials import session_cookie
-from app.errors import Unauthorized
+from app.errors import TooMany, Unauthorized
 from app.model import Caller, Credential
 
 _GOOD_SECONDS = 600.0
@@ -39,7 +39,7 @@ class Chain:
         ring: KeyRing | None,
         sessions: Sessions,
         bearers: Callable[[], Mapping[str, Bearer]],
-        failures: Failures,
+        failures: Buckets,
         now: Callable[[], float],
         tenant: str = "",
     ) -> None:
@@ -59,14 +59,19 @@ class Chain:
             raise Unauthorized("This service answers those only whom it knows: send a token, or an API key", clause="RFC 9110 11.6.1")
         digest = hashlib.sha256(shown.encode("utf-8", "surrogateescape")).digest()
         if self._good.get(digest) is None:
-            self._failures.ensure_few(credential.address)
+            self._ensure_few_failures(credential.address)
         try:
             caller = await self._caller(credential)
         except Unauthorized:
-            self._failures.note(credential.address)
+            self._failures.drop(credential.address)
             raise
         self._good.keep(digest, True, _GOOD_SECONDS)
         return replace(caller, tenant=self._tenant)
+
+    def _ensure_few_failures(self, address: str) -> None:
+        """Whoever is known keeps getting in: one wrong client behind a hospital's proxy must not lock out the others (ASVS 5)."""
+        if seconds := self._failures.seconds_until_room(address):
+            raise TooMany("Too many credentials from this address did not verify; wait, and check the one that is sent", seconds=seconds)
 
     async def _caller(self, credential: Credential) -> Caller:
         if credential.authorization is not None:

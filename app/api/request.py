@@ -13,8 +13,10 @@ from email.utils import parsedate_to_datetime
 from starlette.requests import Request
 
 from app.api import forwarded
+from app.api.direct import ROUTE
 from app.api.event_stream import Seats
 from app.api.forwarded import Forwarded
+from app.api.pace import Pace
 from app.api.recent import Recent
 from app.credentials import SESSION_COOKIE, Doorplate, Issuers, SessionMaker, SignIn
 from app.dicomweb import negotiate, query, resources
@@ -62,6 +64,7 @@ class Service:
     cookie: str = SESSION_COOKIE
     meter: Meter | None = None
     metrics_token: str = ""
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,12 @@ class Context:
 
 
 async def admit(request: Request) -> Context:
-    """Name the caller (Unauthorized) and the base URL of this request."""
+    """Name the caller (Unauthorized) and the base URL of this request; TooMany if it is one of too many heavy ones."""
     service: Service = request.app.state.service
     caller = await service.authenticator.caller(credential(request))
     caller = request.scope[CALLER] = replace(caller, request_id=request.scope.get(REQUEST_ID, ""))
+    if service.pace is not None:
+        service.pace.keep(caller, request.scope.get(ROUTE, ""), request.method)
     return Context(service.archive, caller, base_url(request, service))
 
 

@@ -338,9 +338,12 @@ class LimitSettings(Group):
     """Bytes of a volume that multi-planar reconstructions and projections are made of, mostly two for each voxel. A worker maps them into
     its memory."""
 
+    heavy_per_minute: Count = 300
+    """Whole studies, volumes and pictures of studies or series that one caller may ask for in a minute, of each server process: 429."""
+
     def limits(self) -> Limits:
         """The same numbers in the words of the model."""
-        return Limits(**self.model_dump())
+        return Limits(**self.model_dump(exclude={"heavy_per_minute"}))
 
 
 class Log(Group):
