@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,6 +38,17 @@ SCOPES = (
 """Examples of scopes that mean something here, as clients are told of them (RFC 9728 `scopes_supported`)."""
 
 
+MARK = "rlk_"
+"""What each key begins with: `rlk_4f1c09ab7d_mM0y...` is mark, prefix by which it is found and called, and 256 random bits."""
+
+_SCOPE = re.compile(r"(?:system|user|patient)/(?:ImagingStudy|\*)\.(?:(?=.)c?r?u?d?s?|read|write|\*)")
+
+
+def is_scope(text: str) -> bool:
+    """Whether a scope can allow anything here (SMART App Launch 2.2, and two of our own)."""
+    return text in ("admin", "audit.read") or _SCOPE.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is kept: `digest` is the SHA-256 (hex) of the whole, `prefix` the part by which it is found and called.
@@ -51,6 +65,17 @@ class ApiKey:
     expires: float | None = None
     used: float | None = None
     revoked: float | None = None
+
+
+def new_key(subject: str, scopes: frozenset[str], roles: frozenset[str], now: float, expires: float | None = None) -> tuple[str, ApiKey]:
+    """A key's text, to be shown once, and what is kept of it."""
+    prefix = secrets.token_hex(5)
+    text = f"{MARK}{prefix}_{secrets.token_urlsafe(32)}"
+    return text, ApiKey(prefix, digest(text), subject, scopes, roles, now, expires)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ApiKeys(Protocol):

@@ -20,7 +20,7 @@ from app.access.recent import Recent
 from app.access.sessions import Sessions
 from app.access.tokens import Tokens
 from app.buckets import Buckets
-from app.credentials import session_cookie
+from app.credentials import MARK, session_cookie
 from app.errors import TooMany, Unauthorized
 from app.model import Caller, Credential
 
@@ -87,7 +87,7 @@ class Chain:
             value = _password(value)
         elif scheme != "bearer" or not value:
             raise Unauthorized("The Authorization header has to be Bearer and a token, or an API key", clause="RFC 6750 2.1", invalid=True)
-        if value.startswith(keys.MARK) and self._ring is not None:
+        if value.startswith(MARK) and self._ring is not None:
             return await self._ring.caller(value, address)
         if scheme == "basic":
             raise Unauthorized(

@@ -1,25 +1,20 @@
 """API keys: 256 random bits, shown once, of which the archive keeps the SHA-256 alone. (Slow hashes are for what people think up.)
 
-    rlk_4f1c09ab7d_mM0y...      mark, prefix by which it is found and called, secret
-
 Must not know: HTTP, where keys are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 
 from app.access.recent import Recent
-from app.credentials import ApiKey, ApiKeys
+from app.credentials import MARK, ApiKey, ApiKeys, digest
 from app.errors import Unauthorized, Unavailable
 from app.model import Caller
 
-MARK = "rlk_"
 KIND = "key"
 KNOWN_SECONDS = 2.0
 """How long a key is believed without looking again: a revoked one is refused everywhere after so long."""
@@ -29,17 +24,6 @@ USE_SECONDS = 60.0
 
 WRONG = "The API key is not known, has ended, or was revoked"
 _MOST = 1000
-
-
-def new_key(subject: str, scopes: frozenset[str], roles: frozenset[str], now: float, expires: float | None = None) -> tuple[str, ApiKey]:
-    """A key's text, to be shown once, and what is kept of it."""
-    prefix = secrets.token_hex(5)
-    text = f"{MARK}{prefix}_{secrets.token_urlsafe(32)}"
-    return text, ApiKey(prefix, digest(text), subject, scopes, roles, now, expires)
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class KeyRing:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from app.access import certificates, claims, keys
 from app.access.certificates import Bearer
 from app.access.rules import DAYS, Labelling, Rule, RuleBook, When, Who
-from app.access.scopes import is_known
+from app.credentials import is_scope
 from app.dicomweb import selection
 from app.errors import InvalidQuery, TooLarge
 from app.labels import is_label
@@ -158,7 +158,7 @@ def _bearer(item: Any, number: int, roles: Mapping[str, frozenset[str]]) -> tupl
 def _scopes(value: Any, place: str) -> frozenset[str]:
     scopes = _texts(value, place)
     for scope in scopes:
-        if not is_known(scope):
+        if not is_scope(scope):
             raise PolicyError(
                 f"{place}: {scope!r} is no scope that allows anything here, such as user/ImagingStudy.rs, admin or audit.read"
             )

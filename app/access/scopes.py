@@ -46,9 +46,3 @@ def reach(scopes: Iterable[str], action: Action) -> Reach:
 def sufficient(action: Action) -> str:
     """A scope that allows the action, for whoever is told what he lacks."""
     return _WHOLE.get(action) or f"user/ImagingStudy.{_LETTERS.get(action, 'rs')}"
-
-
-def is_known(scope: str) -> bool:
-    """Whether a scope can allow anything here."""
-    read = _SCOPE.fullmatch(scope)
-    return scope in _WHOLE.values() or (read is not None and bool(read[2]))

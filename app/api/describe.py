@@ -10,9 +10,10 @@ from typing import Any
 
 from app import __version__
 from app.dicomweb.media_types import DICOM_JSON
+from app.dicomweb.operational import OPERATIONAL
 from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS, Parameter
 from app.dicomweb.resources import STUDY
-from app.dicomweb.transactions import ERRORS, JSON, OPERATIONAL, TRANSACTIONS, Answer, Transaction
+from app.dicomweb.transactions import ERRORS, JSON, TRANSACTIONS, Answer, Transaction
 from app.model import JsonObject
 
 PROBLEM = "application/problem+json"
@@ -65,6 +66,17 @@ EXAMPLE_CHANGE = {
     "url": "http://127.0.0.1:8080/dicom-web/studies/1.2.826.0.1.3680043.8.498.1/series/1.2.826.0.1.3680043.8.498.1.1"
     "/instances/1.2.826.0.1.3680043.8.498.1.1.1",
 }
+EXAMPLE_WISH = {"subject": "ct1", "scopes": ["system/ImagingStudy.c"], "roles": [], "days": 365}
+EXAMPLE_KEY = {
+    "prefix": "4f1c09ab7d",
+    "subject": "ct1",
+    "scopes": ["system/ImagingStudy.c"],
+    "roles": [],
+    "created": 1735689600.0,
+    "expires": 1767225600.0,
+    "used": None,
+    "revoked": None,
+}
 EXAMPLE_CALLER = {
     "subject": "3f1c7a52",
     "kind": "token",
@@ -100,6 +112,7 @@ EXAMPLES: dict[str, JsonObject] = {
     },
     "/health/live": {"status": "ok"},
     "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}},
+    "/admin/keys": {"keys": [EXAMPLE_KEY]},
     STUDY + "/labels": {"labels": ["research", "teaching"]},
     "/version": {"name": "radiolucent", "version": __version__},
     "/session": EXAMPLE_CALLER,
@@ -190,7 +203,7 @@ def _operation(row: Transaction) -> dict[str, Any]:
 def _body(kind: str, row: Transaction) -> dict[str, Any]:
     if kind == DICOM_JSON:
         return {"schema": {"type": "array", "items": _OBJECT}, "example": [EXAMPLE_INSTANCE]}
-    return {"schema": _schema(kind, row)}
+    return {"schema": _schema(kind, row), "example": EXAMPLE_WISH} if kind == JSON else {"schema": _schema(kind, row)}
 
 
 def _parameter(place: str, name: str, parameter: Parameter) -> dict[str, Any]:

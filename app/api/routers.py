@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.api import (
+    administration,
     capabilities,
     changes,
     console,
@@ -108,6 +109,13 @@ OPERATIONAL: Routes = (
 )
 """Paths at the root of the server."""
 
+ADMINISTRATION: Routes = (
+    (READ, administration.PATH, administration.get_keys),
+    (("POST",), administration.PATH, administration.post_key),
+    (("DELETE",), administration.PATH + "/{prefix}", administration.delete_key),
+)
+"""The same; for those who may administer."""
+
 PAGES: Routes = (
     (READ, "", console.front),
     (READ, console.PATH + "/{version}/{name}", console.asset),
@@ -126,7 +134,8 @@ def dicomweb_router(base_path: str) -> APIRouter:
 
 
 def operational_router() -> APIRouter:
-    return _router(tuple(row for row in OPERATIONAL if row not in SESSIONS) + _on_record(SESSIONS, Action.SIGN_IN))
+    plain = tuple(row for row in OPERATIONAL if row not in SESSIONS)
+    return _router(plain + _on_record(SESSIONS, Action.SIGN_IN) + _on_record(ADMINISTRATION, Action.ADMINISTER))
 
 
 def page_router() -> APIRouter:

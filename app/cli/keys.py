@@ -11,11 +11,10 @@ from typing import Annotated
 
 import typer
 
-from app.access.keys import KNOWN_SECONDS, new_key
-from app.access.scopes import is_known
+from app.access.keys import KNOWN_SECONDS
 from app.cli.intake import CALLER
 from app.cli.options import DataDir, ExistingDataDir, settings_for
-from app.credentials import ApiKey
+from app.credentials import ApiKey, is_scope, new_key
 from app.dicomweb.times import moment
 from app.errors import Conflict, NotFound
 from app.main import build_archive
@@ -49,7 +48,7 @@ def create_command(
     if not subject.strip() or len(subject) > 200 or not subject.isprintable():
         raise typer.BadParameter("SUBJECT has to be 1 to 200 printable characters")
     scopes = frozenset(scope or ([] if role else [DEFAULT_SCOPE]))
-    if unknown := [name for name in scopes if not is_known(name)]:
+    if unknown := [name for name in scopes if not is_scope(name)]:
         raise typer.BadParameter(
             f"there is no scope {', '.join(unknown)}; there are user/ImagingStudy.cruds and parts of it, admin, audit.read"
         )

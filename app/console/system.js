@@ -3,6 +3,7 @@
 import { dictionary, json, ROOT, search, send } from "./api.js";
 import { fill, h, later, trouble } from "./dom.js";
 import { follow } from "./events.js";
+import "./keys.js";
 import { whoAmI } from "./session.js";
 
 const KEPT = 200;
@@ -102,6 +103,9 @@ class System extends HTMLElement {
       row("Until", told.expires && new Date(told.expires * 1000).toLocaleString("sv")),
     ];
     fill(this.self, h("table", { class: "plain" }, h("tbody", {}, rows.filter(Boolean))));
+    if (told.kind !== "local" && told.may.includes("administer")) {
+      this.querySelector(".panels").append(h("section", { class: "panel wide", "aria-label": "API keys" }, h("h2", {}, "API keys"), h("rl-keys")));
+    }
   }
 
   async counts() {

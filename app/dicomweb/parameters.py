@@ -22,6 +22,7 @@ PATH_PARAMETERS = {
     "study": Parameter("Study Instance UID", _STUDY),
     "series": Parameter("Series Instance UID", f"{_STUDY}.1"),
     "instance": Parameter("SOP Instance UID", f"{_STUDY}.1.1"),
+    "prefix": Parameter("The key's prefix, as the list has it", "4f1c09ab7d"),
     "label": Parameter("A label: 1 to 64 letters, digits, `.`, `_`, `:`, `-`", "research"),
     "root": Parameter("Path of the DICOMweb service", "dicom-web"),
     "frames": Parameter("Frame numbers from 1, separated by commas; the answer keeps their order", "1,3,2"),

@@ -88,8 +88,6 @@ ERRORS = {
 }
 
 
-_SIGN_IN = (401, 403, 429)
-
 RANGE = Answer(206, "The range of a single part that was asked for", (ONE_OCTETS, BYTE_RANGES))
 
 
@@ -319,81 +317,3 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     ),
 )
 """Below the base URL. A row that gains its answers loses its `missing`."""
-
-OPERATIONAL: tuple[Transaction, ...] = (
-    Transaction("GET", "/health/live", "Does the process answer?", "", "Health", (Answer(200, "It does", (JSON,)),)),
-    Transaction(
-        "GET",
-        "/health/ready",
-        "Can every backend do its work?",
-        "",
-        "Health",
-        (Answer(200, "All can", (JSON,)), Answer(503, "`checks` says which cannot, and why", (JSON,))),
-    ),
-    Transaction("GET", "/version", "Name and version", "", "Health", (Answer(200, "Both", (JSON,)),)),
-    Transaction(
-        "GET",
-        "/metrics",
-        "What was counted",
-        "",
-        "Health",
-        (Answer(200, "For Prometheus, or as OpenMetrics", ("text/plain", "application/openmetrics-text")),),
-        (401, 403, 404),
-    ),
-    Transaction("GET", "/session", "Who am I, and what may I?", "", "Access", (Answer(200, "As the server sees it", (JSON,)),), _SIGN_IN),
-    Transaction(
-        "POST",
-        "/session",
-        "Begin a session",
-        "",
-        "Access",
-        (Answer(200, "Set-Cookie has the session, which ends no later than the credential that was shown", (JSON,)),),
-        _SIGN_IN,
-    ),
-    Transaction(
-        "GET",
-        "/session/login",
-        "Sign in at the issuer",
-        "",
-        "Access",
-        (Answer(302, "To the issuer, whence the browser comes back to `/session/callback`"),),
-        (404, 503),
-        parameters=("return",),
-        remark="OpenID Connect Core 3.1",
-    ),
-    Transaction(
-        "GET",
-        "/session/callback",
-        "Come back from the issuer",
-        "",
-        "Access",
-        (Answer(302, "To where the sign-in was begun, with a session"),),
-        (400, 401, 404, 503),
-        remark="OpenID Connect Core 3.1",
-    ),
-    Transaction("DELETE", "/session", "End the session", "", "Access", (Answer(204, "The cookie is taken back"),)),
-    *(
-        Transaction(
-            "GET",
-            f"/.well-known/oauth-protected-resource{root}",
-            "How to sign in",
-            "",
-            "Access",
-            (Answer(200, "Who vouches for users, and which scopes mean something", (JSON,)),),
-            (404,),
-            remark="RFC 9728",
-        )
-        for root in ("", "/{root}")
-    ),
-    Transaction(
-        "GET",
-        "/.well-known/smart-configuration",
-        "Where apps get tokens",
-        "",
-        "Access",
-        (Answer(200, "Addresses of the issuer of tokens", (JSON,)),),
-        (404,),
-        remark="SMART App Launch 2.2",
-    ),
-)
-"""At the server's root."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.api import routers
-from app.dicomweb.transactions import OPERATIONAL, TRANSACTIONS
+from app.dicomweb.operational import OPERATIONAL
+from app.dicomweb.transactions import TRANSACTIONS
 from app.main import create_app
 from app.settings import SettingsError, load_settings
 from tests.api.conftest import Site
@@ -134,4 +135,4 @@ def test_every_route_stands_in_the_table_of_transactions_and_every_row_has_a_rou
 
     assert pairs(routers.DICOMWEB) == {row.key for row in TRANSACTIONS if not row.missing}
     assert pairs(routers.UNSUPPORTED) == {row.key for row in TRANSACTIONS if row.missing}
-    assert pairs(routers.OPERATIONAL + routers.SESSIONS) == {row.key for row in OPERATIONAL}
+    assert pairs(routers.OPERATIONAL + routers.SESSIONS + routers.ADMINISTRATION) == {row.key for row in OPERATIONAL}

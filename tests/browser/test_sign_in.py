@@ -97,6 +97,23 @@ def test_with_a_key_that_no_script_can_read_afterwards(page: Page, site: Server)
     expect(dialog).to_be_visible()
 
 
+def test_an_administrator_makes_and_revokes_keys(page: Page, site: Server, provider: Provider) -> None:
+    provider.user = {"roles": ["chief"], "sub": "root", "scope": "user/ImagingStudy.rs admin"}
+    page.goto(f"{site.root}/#/system")
+    sign_in_at_issuer(page)
+    keys = page.locator("rl-keys")
+    page.get_by_label("Whose").fill("<b>ct1</b>")
+    page.get_by_role("button", name="Make a key").click()
+    text = keys.locator("code").inner_text()
+    assert httpx.get(f"{site.root}/session", headers={"Authorization": f"Bearer {text}"}).json()["subject"] == "<b>ct1</b>"
+    assert findings(page) == []
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Revoke the key of <b>ct1</b>").click()
+    expect(keys.get_by_role("row", name="<b>ct1</b>")).to_contain_text("revoked")
+    page.wait_for_timeout(2100)
+    assert httpx.get(f"{site.root}/session", headers={"Authorization": f"Bearer {text}"}).status_code == 401
+
+
 def test_at_the_issuer_and_only_what_one_may_see_is_there(page: Page, site: Server, provider: Provider) -> None:
     provider.user = {"extensions": organisation("north"), "sub": "jane"}
     page.goto(f"{site.root}/#/")

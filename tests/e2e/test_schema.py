@@ -11,7 +11,8 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 
 from app.api.describe import document
-from app.dicomweb.transactions import OPERATIONAL, TRANSACTIONS
+from app.dicomweb.operational import OPERATIONAL
+from app.dicomweb.transactions import TRANSACTIONS
 from tests.e2e.server import Server
 
 EXAMPLES = 25

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.access.keys import new_key
+from app.credentials import new_key
 from tests.api.conftest import Site, open_site
 from tests.builders import instance
 from tests.services.provider import AUDIENCE, Provider, providing

@@ -77,6 +77,7 @@ def filled(path: str, uid: str) -> str:
         "version": "x",
         "name": "x",
         "label": "x",
+        "prefix": "x",
     }
     url = re.sub(r"{(\w+)(?::path)?}", lambda found: values[found[1]], path)
     if path.endswith(("/wado", "/dicom-web")):
@@ -88,7 +89,9 @@ def filled(path: str, uid: str) -> str:
 
 async def ask(site: Site, asked: Asked, headers: dict[str, str], uid: str = NORTH) -> httpx.Response:
     method, path = asked
-    body, kind = multipart([study(uid, "North Hospital", "N1")]) if method == "POST" and path != "/session" else (b"", "")
+    body, kind = (
+        multipart([study(uid, "North Hospital", "N1")]) if method == "POST" and path not in ("/session", "/admin/keys") else (b"", "")
+    )
     url = BASE.removesuffix("/dicom-web") + filled(path, uid)
     return await site.http.request(method, url, content=body, headers={**({"Content-Type": kind} if kind else {}), **headers})
 

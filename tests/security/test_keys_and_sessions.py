@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.access import keys as key_module
+from app.credentials import digest
 from app.settings import SettingsError, load_settings
 from tests.api.conftest import BASE, Site, open_site
 from tests.security.conftest import NORTH, access, bearer, make_key, north, study
@@ -40,7 +41,7 @@ async def test_a_key_opens_what_its_scopes_say(open_to_keys: Site) -> None:
     assert [(line["subject"], line["kind"]) for line in lines] == [("ct1", "key")]
     stored = [row.digest for row in await open_to_keys.app.state.service.archive.api_keys.all()]
     assert key not in str(stored)
-    assert key_module.digest(key) in stored
+    assert digest(key) in stored
 
 
 async def test_what_is_not_quite_a_key_is_refused_in_the_same_words(open_to_keys: Site) -> None:
