@@ -42,6 +42,7 @@ from app.meter import Meter, NoMeter
 from app.metering.levels import watch
 from app.metering.prometheus import PrometheusMeter
 from app.metering.sinks import CountedSink
+from app.metering.traces import MissingLibraryError, Tracer
 from app.pixels.adapter import WorkerPixels
 from app.pixels.pool import Pool
 from app.ports import Archive, BlobStore, Derived, Pixels, Volumes
@@ -199,11 +200,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.tenants.selected:
         raise SettingsError(f"{variable('tenants', 'selected')}: is for commands; the server serves all tenants")
     meter = PrometheusMeter() if settings.metrics.enabled else NoMeter()
+    tracer = _open_tracer(settings)
     tenants = {name: settings.of_tenant(name) for name in settings.tenants.names}
     # OHIF's files name themselves by absolute paths, so that there is one of it, at the root.
-    services = {name: application(replace(surroundings(own, meter), ohif=Ohif()), _opened_by_the_root) for name, own in tenants.items()}
-    opened = partial(_lifespan, settings=settings, tenants=[(services[name], tenants[name]) for name in tenants], meter=meter)
-    app = application(surroundings(settings, meter), opened)
+    watched = partial(replace, meter=meter, tracer=tracer)
+    services = {name: application(watched(surroundings(own), ohif=Ohif()), _opened_by_the_root) for name, own in tenants.items()}
+    pairs = [(services[name], tenants[name]) for name in tenants]
+    app = application(watched(surroundings(settings)), partial(_lifespan, settings=settings, tenants=pairs, meter=meter, tracer=tracer))
     if services:
         app.add_middleware(Tenants, services=services)
     return app
@@ -215,14 +218,24 @@ async def _opened_by_the_root(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-def surroundings(settings: Settings, meter: Meter) -> Surroundings:
+def _open_tracer(settings: Settings) -> Tracer | None:
+    traces = settings.traces
+    if not traces.endpoint:
+        return None
+    try:
+        return Tracer(traces.endpoint, traces.service, traces.share)
+    except MissingLibraryError as error:
+        raise SettingsError(f"{variable('traces', 'endpoint')}: {error}") from None
+
+
+def surroundings(settings: Settings) -> Surroundings:
     """In local mode only this machine's own names are answered, whatever DNS says of others."""
     hosts = frozenset(name.lower() for name in settings.http.allowed_hosts)
     if settings.local_mode and not hosts:
         hosts = LOOPBACK_NAMES | {settings.http.host.lower()}
     ohif = Ohif(viewer_folder(settings.viewer.ohif), settings.viewer.isolated)
     origins = frozenset(settings.http.cors_origins)
-    return Surroundings(settings.http.base_path, hosts, origins, ohif, settings.tls.hsts_seconds, settings.access.asks, meter)
+    return Surroundings(settings.http.base_path, hosts, origins, ohif, settings.tls.hsts_seconds, settings.access.asks)
 
 
 def viewer_folder(given: Path | None) -> Path | None:
@@ -239,9 +252,11 @@ def viewer_folder(given: Path | None) -> Path | None:
 
 @asynccontextmanager
 async def _lifespan(
-    app: FastAPI, *, settings: Settings, tenants: Sequence[tuple[FastAPI, Settings]], meter: Meter
+    app: FastAPI, *, settings: Settings, tenants: Sequence[tuple[FastAPI, Settings]], meter: Meter, tracer: Tracer | None
 ) -> AsyncIterator[dict[str, Any]]:
     async with AsyncExitStack() as stack:
+        if tracer is not None:
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
         archive = await stack.enter_async_context(_opened(app, settings, meter))
         archive.pixels.warm()
         others = [await stack.enter_async_context(_opened(tenant, own, meter, archive.pixels)) for tenant, own in tenants]

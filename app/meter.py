@@ -5,6 +5,8 @@ Labels are names of routes, actions and jobs: never a UID, an address, a name. M
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -38,6 +40,13 @@ LEVELS = {
     "resident_bytes": "Memory of the server processes, without that of their workers",
     "open_files": "Open files of the server processes",
 }
+
+
+class Tracer(Protocol):
+    """Traces of requests, for whoever gathers them."""
+
+    def request(self, method: str, headers: Mapping[str, str]) -> AbstractContextManager[Callable[[str, int, str], None]]:
+        """Open for as long as the request is answered; what it gives is told the route's template, the status and the request id."""
 
 
 class NoMeter:

@@ -19,8 +19,9 @@ from app.api.ohif import Ohif
 from app.api.pages import add_pages
 from app.api.problems import on_dicomweb_error, on_http_error
 from app.api.routers import dicomweb_router, operational_router, page_router
+from app.api.traced import Traced
 from app.errors import DicomwebError
-from app.meter import Meter, NoMeter
+from app.meter import Meter, NoMeter, Tracer
 
 PREFLIGHT_SECONDS = 7200
 REQUEST_HEADERS = (
@@ -60,7 +61,8 @@ ANSWER_HEADERS = (
 class Surroundings:
     """What the HTTP side is told when it is built. `hosts` empty: any Host is answered; `origins`: of viewers served from elsewhere;
     `ohif`: the one that is served from here; `hsts_seconds`: for how long browsers shall come by https only;
-    `sessions`: whether there are cookies by which somebody is known; `meter` counts requests."""
+    `sessions`: whether there are cookies by which somebody is known; `meter` counts requests,
+    `tracer` traces them."""
 
     base_path: str = "/dicom-web"
     hosts: frozenset[str] = frozenset()
@@ -69,6 +71,7 @@ class Surroundings:
     hsts_seconds: int = 0
     sessions: bool = False
     meter: Meter = field(default_factory=NoMeter)
+    tracer: Tracer | None = None
 
 
 def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]) -> FastAPI:
@@ -99,6 +102,9 @@ def application(surroundings: Surroundings, lifespan: Callable[[FastAPI], Abstra
 
     if not isinstance(surroundings.meter, NoMeter):
         app.add_middleware(Metered, meter=surroundings.meter)
+
+    if surroundings.tracer is not None:
+        app.add_middleware(Traced, tracer=surroundings.tracer)
 
     def openapi() -> dict[str, Any]:
         return describe.document(surroundings.base_path)

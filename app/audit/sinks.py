@@ -75,7 +75,12 @@ class FileSink:
 
     async def record(self, entry: AuditEntry) -> None:
         # Written here and not in a thread: one append to the page cache costs less than the way to a thread and back.
-        patients = await self._patients.of(entry)
+        cancelled = None
+        try:
+            patients = await self._patients.of(entry)
+        except asyncio.CancelledError as error:
+            # What was done is done, and stands on record even if whoever asked for it has gone meanwhile.
+            patients, cancelled = entry.patients, error
         try:
             keys = self._opened()
             self._follow()
@@ -88,6 +93,8 @@ class FileSink:
             raise Unavailable("The audit trail cannot be written, so nothing is answered; see to the disk of the audit file") from error
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._due)
+        if cancelled is not None:
+            raise cancelled
 
     async def foresee(self, target: Target) -> None:
         await self._patients.foresee(target)

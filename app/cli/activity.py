@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 
@@ -41,4 +42,6 @@ def _record(settings: Settings, what: str) -> None:
         await sink.record(AuditEntry(SERVICE, Action.ADMINISTER, Target(), "success", {"application": what}))
         await sink.close()
 
-    asyncio.run(write())
+    # In a thread of its own: a signal may come while the server's loop runs in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(write())).result()

@@ -62,8 +62,9 @@ async def into_archive(archive: Archive, sources: Sequence[Source], jobs: int, t
             told = [_told(source, outcome, fates) for source, outcome in zip(members, outcomes, strict=True)]
             granted.detail.update({fate.name.lower(): sum(item.fate is fate for item in told) for fate in Fate})
             granted.detail.update(studies=sorted({str(record.study_uid) for record in records}))
-        for item in told:
-            tell(item)
+            # Before the record is written: that may be interrupted, and what is stored has to be told.
+            for item in told:
+                tell(item)
 
     await _each(_batches(sources), batch, jobs)
 

@@ -35,6 +35,7 @@ from app.settings.groups import (
     Search,
     Storage,
     Store,
+    Traces,
     Upkeep,
     Webhooks,
 )
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     tls: Tls = Tls()
     audit: Audit = Audit()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
     store: Store = Store()
     retrieve: Retrieve = Retrieve()
     search: Search = Search()

@@ -182,6 +182,19 @@ class Metrics(Group):
     through a proxy on it."""
 
 
+class Traces(Group):
+    """Traces of requests, for sites that gather them (OpenTelemetry). Needs the extra: pip install 'radiolucent[traces]'."""
+
+    endpoint: str | None = None
+    """Where to send them, by OTLP over HTTP: http://collector:4318/v1/traces. Unset: nothing is traced."""
+
+    share: float = Field(default=1.0, ge=0, le=1)
+    """The part of the requests that is traced, of those that come without a decision of their own (traceparent)."""
+
+    service: str = "radiolucent"
+    """What this service is called in them."""
+
+
 class Store(Group):
     """Choices of the Store transaction (PS3.18 10.5)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from app.audit import trail
 from app.audit.keys import open_keys
+from app.audit.patients import Patients
 from app.audit.questions import Question, asked, time_of
+from app.audit.sinks import FileSink
 from app.dicomweb.who import named
+from app.model import Action, AuditEntry, Caller, Target, Uid
 from tests.api.conftest import Site, open_site
 from tests.builders import instance
 
@@ -114,3 +118,22 @@ def test_times_without_a_zone_are_utc() -> None:
     assert time_of("2026-01-31T08:00+01:00") == "2026-01-31T07:00:00.000Z"
     with pytest.raises(ValueError):
         time_of("yesterday")
+
+
+async def test_what_was_done_stands_on_record_though_whoever_asked_has_gone(site: Site) -> None:
+    """The question whom it concerns is still open when the request is given up."""
+    await site.store(a_study("1.2", "P1"))
+    asking = asyncio.Event()
+
+    async def never(studies: Any) -> Any:
+        asking.set()
+        await asyncio.sleep(60)
+
+    sink = FileSink(site.settings.audit_path, lambda: 1.0, site.settings.audit_key, patients=Patients(never, lambda: 0.0))
+    task = asyncio.create_task(sink.record(AuditEntry(Caller("gone"), Action.RETRIEVE, Target(Uid("1.2")), "success")))
+    await asyncio.wait_for(asking.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await sink.close()
+    assert [record["subject"] for record in trail.records(site.settings.audit_path)][-1] == "gone"

@@ -11,6 +11,11 @@ from tests.builders import fresh_uid, instance
 FILES = 1500
 
 
+def _heed_interrupts() -> None:
+    """Whoever runs the tests in the background of a shell has told them to ignore Ctrl-C, and all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_import_tells_what_it_stored_and_leaves_nothing_else(tmp_path: Path, root: Path) -> None:
     folder, data = tmp_path / "in", tmp_path / "data"
     folder.mkdir()
@@ -19,7 +24,13 @@ def test_an_interrupted_import_tells_what_it_stored_and_leaves_nothing_else(tmp_
     for number in range(FILES):
         (folder / f"{number}.dcm").write_bytes(content.replace(first, b"1.2.3.%d" % (10000 + number)))
     command = [sys.executable, "-m", "app"]
-    running = subprocess.Popen([*command, "import", str(folder), "--data", str(data)], cwd=root, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [*command, "import", str(folder), "--data", str(data)],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it takes no lock
+    )
     deadline = time.monotonic() + 60
     while not list(data.glob("**/audit*")) and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
