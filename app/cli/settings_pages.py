@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from enum import Enum
 from types import UnionType
 from typing import Any, Literal, cast, get_args, get_origin
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.settings import ENV_FILE, Settings, variable
@@ -69,6 +71,23 @@ def markdown() -> str:
         parts.append(f"\n## {name}\n\n{description}\n\n| Variable | Default | Values | What it does |\n| --- | --- | --- | --- |\n")
         parts += [f"| `{line.variable}` | {_code(line.default)} | {line.kind} | {line.description} |\n" for line in lines]
     return "".join(parts)
+
+
+def now(settings: Settings) -> str:
+    """What differs from the defaults, as lines of an environment; of secrets only that they are set."""
+    lines = []
+    for name in Settings.model_fields:
+        group = getattr(settings, name)
+        for setting, info in type(group).model_fields.items():
+            value = getattr(group, setting)
+            if value != info.default:
+                lines.append(f"{variable(name, setting)}={'(secret)' if isinstance(value, SecretStr) else _safe(_text(value))}\n")
+    return "".join(lines) or "# All is as by default\n"
+
+
+def _safe(text: str) -> str:
+    """A URL without the password that may stand in it."""
+    return re.sub(r"(\w://[^/@:\s]*):[^/@\s]*@", r"\1:(secret)@", text)
 
 
 def _line(group: str, setting: str, info: FieldInfo) -> Line:

@@ -65,9 +65,9 @@ class SqlIndex:
             return
         kept: InstanceRecord | None = self._recall.find((target, access))
         if kept is None:
-            near = self._near.one(target) if self._near else None
-            if near is not None and not await self.sees(Uid(near["study_uid"]), access=access):
-                return
+            # Whether the study is seen comes first: so that what is hidden takes the same ways, and the same time, as what is missing.
+            seen = self._near is not None and target.study is not None and await self.sees(target.study, access=access)
+            near = self._near.one(target) if self._near and seen else None
             found = [rows.record(near)] if near else [rows.record(row) async for row in self._rows(lookup.RECORD, target, access)]
             if not found:
                 return
