@@ -127,6 +127,10 @@ class SignIn(Protocol):
         """Who has come back with this answer, and the place. BadRequest, Unauthorized, Unavailable."""
 
 
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+"""All that can be allowed: signatures with a key of which the issuer alone has the secret half."""
+
+
 @dataclass(frozen=True, slots=True)
 class IssuerFacts:
     """What clients are told of who vouches for users: the issuer, and its addresses where they are known."""

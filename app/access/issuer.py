@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from app.credentials import IssuerFacts
-from app.dicomweb.hosts import is_loopback
+from app.dicomweb.hosts import is_confidential
 from app.errors import Unauthorized, Unavailable
 
 REFRESH_SECONDS = 3600.0
@@ -98,7 +98,7 @@ class Issuer:
     async def _discover(self) -> None:
         for address in _well_known(self.url):
             document = await self._get(address)
-            if document and document.get("issuer") == self.url and _is_safe(str(document.get("jwks_uri"))):
+            if document and document.get("issuer") == self.url and is_confidential(str(document.get("jwks_uri"))):
                 self._jwks_uri = str(document["jwks_uri"])
                 names = ("authorization_endpoint", "token_endpoint", "introspection_endpoint")
                 self._facts = IssuerFacts(self.url, *(_endpoint(document.get(name)) for name in names))
@@ -123,22 +123,8 @@ class Issuer:
         return found if isinstance(found, dict) else None
 
 
-def ensure_safe(url: str) -> None:
-    """ValueError for an issuer that is not asked: only over https, or on this machine."""
-    if not _is_safe(url):
-        raise ValueError("must be an https:// URL, or http:// on this machine")
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")))
-    except ValueError:
-        return False
-
-
 def _endpoint(value: object) -> str:
-    return value if isinstance(value, str) and _is_safe(value) else ""
+    return value if isinstance(value, str) and is_confidential(value) else ""
 
 
 def _well_known(issuer: str) -> tuple[str, str]:

@@ -25,9 +25,6 @@ from app.access.recent import Recent
 from app.errors import Unauthorized
 from app.model import Caller
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
-"""All that can be allowed: signatures with a key of which the issuer alone has the secret half."""
-
 TYPES = frozenset({"jwt", "at+jwt"})
 LONGEST = 16 * 1024
 LEEWAY = 30.0

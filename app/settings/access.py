@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from app.dicomweb.hosts import is_loopback
+from app.credentials import ALGORITHMS
+from app.dicomweb.hosts import is_confidential
 from app.settings.groups import Count, Group, Names
-
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 
 
 class AccessSettings(Group):
@@ -83,7 +82,7 @@ class AccessSettings(Group):
         if not value:
             return None
         parts = urlsplit(value)
-        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
+        if not is_confidential(value):
             raise ValueError("must be an https:// URL, or http:// on this machine")
         if parts.query or parts.fragment:
             raise ValueError("must not have a query")

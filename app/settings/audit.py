@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from app.dicomweb.hosts import is_loopback
+from app.dicomweb.hosts import is_confidential
 from app.settings.groups import Group
 
 
@@ -68,10 +68,8 @@ class Audit(Group):
     @field_validator("fhir")
     @classmethod
     def _secret_way(cls, value: str | None) -> str | None:
-        if value is not None:
-            parts = urlsplit(value)
-            if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname))):
-                raise ValueError("write a URL that begins with https://; http:// is for this machine only")
+        if value is not None and not is_confidential(value):
+            raise ValueError("write a URL that begins with https://; http:// is for this machine only")
         return value
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ import pytest
 from app.access.claims import Naming, caller_of
 from app.access.introspection import Introspection
 from app.access.issuer import Issuer
-from app.access.tokens import ALGORITHMS, Demands, Tokens
+from app.access.tokens import Demands, Tokens
+from app.credentials import ALGORITHMS
 from app.errors import Unauthorized, Unavailable
 from tests.services.provider import AUDIENCE, CLIENT, Provider, ec, providing, rsa
 
