@@ -24,8 +24,10 @@ from app.api.request import Service
 from app.api.tenants import Tenants
 from app.audit.delivery import Delivery
 from app.audit.dicom_message import Site
+from app.audit.keys import open_keys
 from app.audit.patients import Patients
 from app.audit.receivers import to_fhir, to_syslog
+from app.audit.review import Review
 from app.audit.sinks import FailOpen, FileSink
 from app.audit.syslog import Receiver
 from app.credentials import session_cookie
@@ -112,6 +114,7 @@ async def build_archive(settings: Settings, pixels: Pixels | None = None, meter:
             volumes=volumes,
             policy=policy,
             audit=CountedSink(audit, meter) if meter is not None else audit,
+            trail=open_review(settings),
             news=news,
             webhooks=index.webhooks,
             api_keys=index.api_keys,
@@ -135,10 +138,20 @@ def open_sink(settings: Settings, patients: Patients) -> AuditSink:
     return FailOpen(sink) if settings.audit.on_failure == "answer" else sink
 
 
+def open_review(settings: Settings) -> Review:
+    """The trail, to be read."""
+    return Review(settings.audit_path, partial(open_keys, settings.audit_key), _site(settings))
+
+
+def _site(settings: Settings) -> Site:
+    audit = settings.audit
+    return Site(audit.source, audit.site, urlsplit(settings.http.public_base_url or "").hostname or "")
+
+
 def open_deliveries(settings: Settings) -> list[Delivery]:
     """One for each receiver that the settings name."""
     audit = settings.audit
-    site = Site(audit.source, audit.site, urlsplit(settings.http.public_base_url or "").hostname or "")
+    site = _site(settings)
     ways = {}
     if audit.syslog is not None:
         parts = urlsplit(f"//{audit.syslog}")

@@ -44,7 +44,8 @@ from app.model import (
     Target,
     Uid,
 )
-from app.records import AuditSink, Whose
+from app.reasons import Explanation
+from app.records import AuditSink, Trail, Whose
 
 T = TypeVar("T")
 
@@ -348,6 +349,9 @@ class AccessPolicy(Protocol):
     async def grant(self, caller: Caller, action: Action) -> Access:
         """Forbidden if nothing at all is allowed."""
 
+    async def explain(self, caller: Caller, action: Action, at: float | None = None) -> Explanation:
+        """What `grant` answers, and why; `at` that time (seconds since 1970), or now."""
+
 
 class Turns(Protocol):
     """Threads in which received instances are worked on: few, so that searches and frames in the same process stay quick."""
@@ -375,6 +379,7 @@ class Archive:
     volumes: Volumes
     policy: AccessPolicy
     audit: AuditSink
+    trail: Trail
     news: News
     webhooks: Webhooks
     api_keys: ApiKeys

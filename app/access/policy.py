@@ -7,27 +7,15 @@ machine, may do everything. Must not know: HTTP, SQL, how a caller was found out
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from app.access import local
 from app.access.rules import Rule, RuleBook, mismatch
 from app.access.scopes import Reach, reach, sufficient
 from app.errors import Forbidden
 from app.model import Access, Action, Caller, Selection
-
-BESIDE_STUDIES = frozenset({Action.ADMINISTER, Action.REVIEW, Action.SIGN_IN})
-"""Actions that concern no study: for these, rules can only deny."""
+from app.reasons import BESIDE_STUDIES, Explanation, Verdict
 
 _WILD = frozenset("*?\\")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one rule in a decision: it `applies`, or a sentence says why not."""
-
-    rule: Rule
-    applies: bool
-    why: str = ""
 
 
 class RulePolicy:
@@ -41,6 +29,9 @@ class RulePolicy:
         """Forbidden if nothing at all is allowed."""
         return decide(self._book(), caller, action, self._now())
 
+    async def explain(self, caller: Caller, action: Action, at: float | None = None) -> Explanation:
+        return explain(self._book(), caller, action, self._now() if at is None else at)
+
 
 class LocalPolicy:
     """`ports.AccessPolicy` of local mode: every action on every study for the local caller, nothing for any other kind of caller."""
@@ -50,6 +41,11 @@ class LocalPolicy:
             raise Forbidden("This service runs in local mode: it answers the local caller only")
         return Access()
 
+    async def explain(self, caller: Caller, action: Action, at: float | None = None) -> Explanation:
+        if caller.kind != local.KIND:
+            return Explanation(refusal="This service runs in local mode: it answers the local caller only")
+        return Explanation(access=Access())
+
 
 def decide(book: RuleBook | None, caller: Caller, action: Action, now: float) -> Access:
     """Forbidden if nothing at all is allowed; `now` is seconds since 1970."""
@@ -58,7 +54,7 @@ def decide(book: RuleBook | None, caller: Caller, action: Action, now: float) ->
     within = _within(book, caller, action)
     if book is None or not book.rules:
         return Access(within=within)
-    applying = [verdict.rule for verdict in verdicts(book, caller, action, now) if verdict.applies]
+    applying = [rule for rule in book.rules if not mismatch(rule, caller, action, now)]
     denied = [rule for rule in applying if not rule.permits and (rule.actions or action not in BESIDE_STUDIES)]
     if any(not rule.studies for rule in denied):
         raise Forbidden("A rule of the policy denies this to this caller")
@@ -71,13 +67,17 @@ def decide(book: RuleBook | None, caller: Caller, action: Action, now: float) ->
     return Access(permitted=permitted, within=within, denied=_all(denied))
 
 
-def verdicts(book: RuleBook, caller: Caller, action: Action, now: float) -> list[Verdict]:
-    """What each rule says of a request, in order."""
+def explain(book: RuleBook | None, caller: Caller, action: Action, now: float) -> Explanation:
+    """The decision of `decide`, with what each rule says of it."""
     found = []
-    for rule in book.rules:
+    for rule in book.rules if book else ():
         why = mismatch(rule, caller, action, now)
-        found.append(Verdict(rule, not why, why))
-    return found
+        found.append(Verdict(rule.name, rule.permits, not why, why, rule.studies))
+    scopes, verdicts = tuple(sorted(scopes_of(book, caller))), tuple(found)
+    try:
+        return Explanation(scopes, verdicts, decide(book, caller, action, now))
+    except Forbidden as error:
+        return Explanation(scopes, verdicts, refusal=error.detail)
 
 
 def scopes_of(book: RuleBook | None, caller: Caller) -> frozenset[str]:

@@ -17,6 +17,7 @@ from app.studies.administration import Wish, create_key, list_keys, revoke_key
 PATH = "/admin/keys"
 NO_STORE = {"Cache-Control": "no-store"}
 LONGEST = 16 * 1024
+EXAMPLE = '{"subject": "ct1", "scopes": ["system/ImagingStudy.c"], "days": 365}'
 
 
 async def get_keys(request: Request) -> Response:
@@ -27,7 +28,7 @@ async def get_keys(request: Request) -> Response:
 async def post_key(request: Request) -> Response:
     context = await admit(request)
     await context.archive.policy.grant(context.caller, Action.ADMINISTER)  # before anything is said of the body
-    text, key = await create_key(context.archive, context.caller, _wish(await _object(request)))
+    text, key = await create_key(context.archive, context.caller, _wish(await json_object(request, EXAMPLE)))
     return JSONResponse({"key": text, **_told(key)}, 201, headers=NO_STORE)
 
 
@@ -37,7 +38,8 @@ async def delete_key(request: Request) -> Response:
     return Response(None, 204)
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def json_object(request: Request, example: str) -> dict[str, Any]:
+    """The body. BadRequest, TooLarge."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -48,7 +50,7 @@ async def _object(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise BadRequest('The body has to be a JSON object such as {"subject": "ct1", "scopes": ["system/ImagingStudy.c"], "days": 365}')
+        raise BadRequest(f"The body has to be a JSON object such as {example}")
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from app import __version__
 from app.dicomweb.media_types import DICOM_JSON
-from app.dicomweb.operational import OPERATIONAL
+from app.dicomweb.operational import FHIR_JSON, OPERATIONAL
 from app.dicomweb.parameters import PATH_PARAMETERS, QUERY_PARAMETERS, Parameter
 from app.dicomweb.resources import STUDY
 from app.dicomweb.transactions import ERRORS, JSON, TRANSACTIONS, Answer, Transaction
@@ -77,6 +77,27 @@ EXAMPLE_KEY = {
     "used": None,
     "revoked": None,
 }
+EXAMPLE_QUESTION = {"subject": "ann", "role": ["reader"], "studyUID": PATH_PARAMETERS["study"].example}
+EXAMPLE_EXPLANATION = {
+    "may": True,
+    "scopes": ["user/ImagingStudy.rs"],
+    "rules": [{"rule": "Everyone may work with the studies of his own hospital", "effect": "permit", "applies": True, "why": None}],
+    "refusal": None,
+    "permitted": [{"InstitutionName": "North Hospital"}],
+    "within": [],
+    "denied": [],
+    "study": {"there": True, "rules": ["Everyone may work with the studies of his own hospital"]},
+}
+EXAMPLE_RECORD = {
+    "time": "2026-01-31T08:15:00.123Z",
+    "subject": "ann",
+    "issuer": "https://login.example.org",
+    "kind": "token",
+    "action": "retrieve",
+    "study": PATH_PARAMETERS["study"].example,
+    "patients": ["9f86d081884c7d659a2feaa0c55ad015"],
+    "outcome": "success",
+}
 EXAMPLE_CALLER = {
     "subject": "3f1c7a52",
     "kind": "token",
@@ -113,6 +134,8 @@ EXAMPLES: dict[str, JsonObject] = {
     "/health/live": {"status": "ok"},
     "/health/ready": {"status": "ok", "checks": {"storage": "ok", "database": "ok", "audit": "ok", "pixels": "ok"}},
     "/admin/keys": {"keys": [EXAMPLE_KEY]},
+    "/admin/audit": {"records": [EXAMPLE_RECORD], "cursor": None},
+    "/admin/policy/explain": {"actions": {"retrieve": EXAMPLE_EXPLANATION}},
     STUDY + "/labels": {"labels": ["research", "teaching"]},
     "/version": {"name": "radiolucent", "version": __version__},
     "/session": EXAMPLE_CALLER,
@@ -203,7 +226,8 @@ def _operation(row: Transaction) -> dict[str, Any]:
 def _body(kind: str, row: Transaction) -> dict[str, Any]:
     if kind == DICOM_JSON:
         return {"schema": {"type": "array", "items": _OBJECT}, "example": [EXAMPLE_INSTANCE]}
-    return {"schema": _schema(kind, row), "example": EXAMPLE_WISH} if kind == JSON else {"schema": _schema(kind, row)}
+    wish = EXAMPLE_QUESTION if row.path.endswith("/explain") else EXAMPLE_WISH
+    return {"schema": _schema(kind, row), "example": wish} if kind == JSON else {"schema": _schema(kind, row)}
 
 
 def _parameter(place: str, name: str, parameter: Parameter) -> dict[str, Any]:
@@ -229,7 +253,7 @@ def _example(row: Transaction) -> Any:
 def _schema(kind: str, row: Transaction) -> dict[str, Any]:
     if kind == DICOM_JSON:
         return _OBJECT if row.service == "Store" else {"type": "array", "items": _OBJECT}
-    return {"type": "object"} if kind == JSON else {"type": "string", "format": "binary"}
+    return {"type": "object"} if kind in (JSON, FHIR_JSON) else {"type": "string", "format": "binary"}
 
 
 def _error(status: int) -> dict[str, Any]:

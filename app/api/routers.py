@@ -9,10 +9,12 @@ from fastapi import APIRouter
 
 from app.api import (
     administration,
+    auditing,
     capabilities,
     changes,
     console,
     delete,
+    explaining,
     health,
     labels,
     metered,
@@ -113,8 +115,13 @@ ADMINISTRATION: Routes = (
     (READ, administration.PATH, administration.get_keys),
     (("POST",), administration.PATH, administration.post_key),
     (("DELETE",), administration.PATH + "/{prefix}", administration.delete_key),
+    (READ, explaining.PATH, explaining.get_explanation),
+    (("POST",), explaining.PATH, explaining.get_explanation),
 )
 """The same; for those who may administer."""
+
+REVIEW: Routes = ((READ, auditing.PATH, auditing.get_audit),)
+"""For those who may review the audit trail."""
 
 PAGES: Routes = (
     (READ, "", console.front),
@@ -135,7 +142,9 @@ def dicomweb_router(base_path: str) -> APIRouter:
 
 def operational_router() -> APIRouter:
     plain = tuple(row for row in OPERATIONAL if row not in SESSIONS)
-    return _router(plain + _on_record(SESSIONS, Action.SIGN_IN) + _on_record(ADMINISTRATION, Action.ADMINISTER))
+    return _router(
+        plain + _on_record(SESSIONS, Action.SIGN_IN) + _on_record(ADMINISTRATION, Action.ADMINISTER) + _on_record(REVIEW, Action.REVIEW)
+    )
 
 
 def page_router() -> APIRouter:

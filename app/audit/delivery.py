@@ -12,14 +12,13 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.audit import trail
-from app.audit.chain import hash_of
 from app.audit.events import WINDOW_SECONDS, Event, aggregated
+from app.audit.trail import Cursor, behind
 from app.dicomweb.times import moment
 
 log = logging.getLogger("radiolucent")
@@ -37,15 +36,6 @@ RIVAL = 30.0
 """Seconds from one look to the next; if another process delivers."""
 
 LONGEST_PAUSE = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far was delivered: `file` is the hash of its first line, whatever its name has become; `time` that of the last record."""
-
-    file: str = ""
-    offset: int = 0
-    time: str = ""
 
 
 class Delivery:
@@ -123,7 +113,7 @@ class Delivery:
 def pending(path: Path, cursor: Cursor, until: str, most: int) -> tuple[list[dict[str, Any]], Cursor]:
     """The records behind the cursor from before `until`, at most so many, and where the cursor stands behind them."""
     records: list[dict[str, Any]] = []
-    for name, offset, line in _behind(path, cursor):
+    for place, line in behind(path, cursor):
         if len(records) == most or not line.data.endswith(b"\n"):
             break
         record = line.record
@@ -131,27 +121,5 @@ def pending(path: Path, cursor: Cursor, until: str, most: int) -> tuple[list[dic
             if record["time"] >= until:
                 break
             records.append(record)
-            cursor = Cursor(name, offset + len(line.data), record["time"])
+            cursor = Cursor(place.file, place.offset, record["time"])
     return records, cursor
-
-
-def _behind(path: Path, cursor: Cursor) -> Iterator[tuple[str, int, trail.Line]]:
-    """Name of the file, offset, line: from the cursor on; where its file is gone, from what is younger."""
-    files = [(file, _first(file)) for file in trail.files(path)]
-    places = [place for place, (_, name) in enumerate(files) if name == cursor.file]
-    if cursor.file and not places:
-        log.warning("the file up to which audit events were delivered is gone: going on behind %s", cursor.time)
-    for file, name in files[places[0] if places else 0 :]:
-        offset = cursor.offset if places and name == cursor.file else 0
-        with trail.opened(file) as stream:
-            stream.seek(offset)
-            for data in stream:
-                line = trail.Line(file.name, 0, data)
-                if places or not cursor.time or ((record := line.record) is not None and record["time"] > cursor.time):
-                    yield name, offset, line
-                offset += len(data)
-
-
-def _first(file: Path) -> str:
-    with trail.opened(file) as stream:
-        return hash_of(stream.readline())

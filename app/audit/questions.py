@@ -9,36 +9,57 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any
 
 from app.dicomweb.times import moment
+from app.records import Question, Record
 
-Record = Mapping[str, Any]
+Owners = Mapping[str, list[tuple[str, bool]]]
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is empty is not asked. `since` (included) and `until` (not) are times as they stand in records; `patient` is a digest."""
-
-    patient: str = ""
-    study: str = ""
-    subject: str = ""
-    action: str = ""
-    outcome: str = ""
-    since: str = ""
-    until: str = ""
+Trail = Callable[[Collection[str]], Iterable[Record]]
+"""Gives the records in whose line one of these words stands; without words every record."""
 
 
-def asked(question: Question, trail: Callable[[], Iterable[Record]], studies: Collection[str] = ()) -> Iterator[Record]:
+def asked(question: Question, trail: Trail, studies: Collection[str] = ()) -> Iterator[Record]:
     """The records that are asked for, in the order of the trail, which is read several times if a patient is asked for. `studies` are those
     that the index knows of the patient."""
-    owners = _owners(question.patient, trail, studies) if question.patient else {}
-    for record in trail():
-        if _fits(question, record) and (not question.patient or _concerns(question.patient, record, owners)):
-            yield record
+    owned = owners(question, trail, studies)
+    yield from (record for record in trail(words(question, owned)) if fits(question, record, owned))
+
+
+def words(question: Question, owned: Owners) -> Collection[str]:
+    """Of which one stands in each line that can be an answer; none if any line can."""
+    return {question.study} if question.study else {question.patient, *owned} if question.patient else ()
+
+
+def fits(question: Question, record: Record, owned: Owners) -> bool:
+    return (
+        question.subject in ("", record.get("subject"))
+        and question.action in ("", record.get("action"))
+        and question.outcome in ("", record.get("outcome"))
+        and (not question.study or question.study in studies_of(record))
+        and (not question.since or record["time"] >= question.since)
+        and (not question.until or record["time"] < question.until)
+        and (not question.patient or _concerns(question.patient, record, owned))
+    )
+
+
+def owners(question: Question, trail: Trail, studies: Collection[str]) -> Owners:
+    """For each study that ever was of the patient who is asked for: since when it was, and since when no more."""
+    patient = question.patient
+    if not patient:
+        return {}
+    ever = {study for record in trail({patient}) if patient in (record.get("patients") or ()) for study in _sole(record)}
+    found: dict[str, list[tuple[str, bool]]] = {study: [] for study in ever}
+    for record in trail(ever) if ever else ():
+        for study in _sole(record):
+            if study in found and record.get("patients"):
+                found[study].append((record["time"], patient in record["patients"]))
+    for times in found.values():
+        times.sort(key=itemgetter(0))
+        times[:] = [each for place, each in enumerate(times) if place == 0 or each[1] != times[place - 1][1]]
+    return {study: [("", True)] for study in studies} | {study: times for study, times in found.items() if times}
 
 
 def time_of(text: str) -> str:
@@ -54,36 +75,11 @@ def studies_of(record: Record) -> list[str]:
     return named + ([uid for uid in listed if isinstance(uid, str)] if isinstance(listed, list) else [])
 
 
-def _fits(question: Question, record: Record) -> bool:
-    return (
-        question.subject in ("", record.get("subject"))
-        and question.action in ("", record.get("action"))
-        and question.outcome in ("", record.get("outcome"))
-        and (not question.study or question.study in studies_of(record))
-        and (not question.since or record["time"] >= question.since)
-        and (not question.until or record["time"] < question.until)
-    )
-
-
-def _concerns(patient: str, record: Record, owners: Mapping[str, list[tuple[str, bool]]]) -> bool:
+def _concerns(patient: str, record: Record, owned: Owners) -> bool:
     told = record.get("patients")
     if told:
         return patient in told
-    return any(_owned(owners[study], record["time"]) for study in studies_of(record) if study in owners)
-
-
-def _owners(patient: str, trail: Callable[[], Iterable[Record]], studies: Collection[str]) -> dict[str, list[tuple[str, bool]]]:
-    """For each study that ever was of the patient: since when it was, and since when no more."""
-    ever = {study for record in trail() if patient in (record.get("patients") or ()) for study in _sole(record)}
-    owners: dict[str, list[tuple[str, bool]]] = {study: [] for study in ever}
-    for record in trail():
-        for study in _sole(record):
-            if study in owners and record.get("patients"):
-                owners[study].append((record["time"], patient in record["patients"]))
-    for times in owners.values():
-        times.sort(key=itemgetter(0))
-        times[:] = [each for place, each in enumerate(times) if place == 0 or each[1] != times[place - 1][1]]
-    return {study: [("", True)] for study in studies} | {study: times for study, times in owners.items() if times}
+    return any(_owned(owned[study], record["time"]) for study in studies_of(record) if study in owned)
 
 
 def _sole(record: Record) -> list[str]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from app.audit.chain import hash_of
+
+log = logging.getLogger("radiolucent")
 NOT_THE_TRAIL = (".heads", ".key", ".pub", ".cursor")
 
 
@@ -34,6 +38,15 @@ class Line:
         return found if isinstance(found, dict) and isinstance(found.get("time"), str) and "action" in found else None
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far was read: `file` is the hash of its first line, whatever its name has become; `time` that of the last record."""
+
+    file: str = ""
+    offset: int = 0
+    time: str = ""
+
+
 def files(path: Path) -> list[Path]:
     """The files of the trail that exist, oldest first."""
     candidates = [*path.parent.glob(path.name + "*"), *path.parent.glob(f"{path.stem}-*{path.suffix}*")]
@@ -48,16 +61,39 @@ def lines(file: Path) -> Iterator[Line]:
             yield Line(file.name, number, data)
 
 
-def records(path: Path) -> Iterator[dict[str, Any]]:
-    """All records of the trail, oldest file first."""
+def records(path: Path, words: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """All records of the trail, oldest file first; with `words` those in whose lines one of them stands, which is quick to see."""
+    wanted = [word.encode() for word in words]
     for file in files(path):
         for line in lines(file):
-            if (record := line.record) is not None:
+            if (not wanted or any(word in line.data for word in wanted)) and (record := line.record) is not None:
                 yield record
+
+
+def behind(path: Path, cursor: Cursor) -> Iterator[tuple[Cursor, Line]]:
+    """Each line behind the cursor, and where one stands behind that; where its file is gone, what is younger."""
+    found = [(file, _first(file)) for file in files(path)]
+    places = [place for place, (_, name) in enumerate(found) if name == cursor.file]
+    if cursor.file and not places:
+        log.warning("the file up to which the audit trail was read is gone: going on behind %s", cursor.time)
+    for file, name in found[places[0] if places else 0 :]:
+        offset = cursor.offset if places and name == cursor.file else 0
+        with opened(file) as stream:
+            stream.seek(offset)
+            for data in stream:
+                line = Line(file.name, 0, data)
+                offset += len(data)
+                if places or not cursor.time or ((record := line.record) is not None and record["time"] > cursor.time):
+                    yield Cursor(name, offset, cursor.time), line
 
 
 def opened(file: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")
+
+
+def _first(file: Path) -> str:
+    with opened(file) as stream:
+        return hash_of(stream.readline())
 
 
 def _begins(file: Path) -> str:

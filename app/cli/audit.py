@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
+from inspect import Parameter, Signature, signature
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,34 +18,51 @@ from app.audit.dicom_message import Site, message
 from app.audit.events import aggregated
 from app.audit.fhir import resource
 from app.audit.keys import Keys, key_name, open_keys, read_public
-from app.audit.questions import Question
 from app.audit.sinks import heads_path
 from app.audit.verify import Report, verify
 from app.cli.intake import CALLER
 from app.cli.options import ExistingDataDir, settings_for
-from app.dicomweb.who import named
+from app.errors import BadRequest
 from app.main import build_archive
-from app.model import Action, Target
+from app.model import Action
+from app.records import Question, Record
 from app.settings import Settings, SettingsError
-from app.studies.audited import audited
+from app.studies.review import review_all, whom
 
 PORTION = 20_000
 """Records that are made into events at a time."""
 
 commands = typer.Typer(help="The audit trail: whether it is whole, and what it tells.", no_args_is_help=True)
 
-PatientOption = Annotated[str, typer.Option("--patient", metavar="ID", help="On this patient; his PatientID.")]
-IssuerOption = Annotated[str, typer.Option("--issuer", metavar="NAME", help="Who issued that id (IssuerOfPatientID); none, if not given.")]
-StudyOption = Annotated[str, typer.Option("--study", metavar="UID", help="On this study.")]
-SubjectOption = Annotated[str, typer.Option("--subject", help="By this user, service or key's owner.")]
-ActionOption = Annotated[str, typer.Option("--action", help=", ".join(action.value for action in Action))]
-OutcomeOption = Annotated[
-    str, typer.Option("--outcome", help="success, NotModified, or the name of an error: Unauthorized, Forbidden, NotFound …")
-]
-SinceOption = Annotated[
-    str, typer.Option("--since", metavar="TIME", help="From then on: 2026-01-31, 2026-01-31T08:00 (UTC), …T08:00+01:00.")
-]
-UntilOption = Annotated[str, typer.Option("--until", metavar="TIME", help="Before then.")]
+FILTERS: dict[str, Any] = {
+    "patient": Annotated[str, typer.Option("--patient", metavar="ID", help="On this patient; his PatientID.")],
+    "issuer": Annotated[str, typer.Option("--issuer", metavar="NAME", help="Who issued that id (IssuerOfPatientID); none, if not given.")],
+    "study": Annotated[str, typer.Option("--study", metavar="UID", help="On this study.")],
+    "subject": Annotated[str, typer.Option("--subject", help="By this user, service or key's owner.")],
+    "action": Annotated[str, typer.Option("--action", help=", ".join(action.value for action in Action))],
+    "outcome": Annotated[
+        str, typer.Option("--outcome", help="success, NotModified, or the name of an error: Unauthorized, Forbidden, NotFound …")
+    ],
+    "since": Annotated[
+        str, typer.Option("--since", metavar="TIME", help="From then on: 2026-01-31, 2026-01-31T08:00 (UTC), …T08:00+01:00.")
+    ],
+    "until": Annotated[str, typer.Option("--until", metavar="TIME", help="Before then.")],
+}
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose `question` is made of the filters: its options are read from its signature, which gets them here."""
+    own = [each for each in signature(command, eval_str=True).parameters.values() if each.name != "question"]
+    filters = [Parameter(name, Parameter.KEYWORD_ONLY, default="", annotation=option) for name, option in FILTERS.items()]
+
+    def asked(**given: Any) -> None:
+        told = {name: given.pop(name) for name in FILTERS}
+        command(question=_question(**told), **given)
+
+    asked.__doc__ = command.__doc__
+    asked.__signature__ = Signature([*(each.replace(kind=Parameter.KEYWORD_ONLY) for each in own), *filters])  # type: ignore[attr-defined]
+    asked.__annotations__ = {each.name: each.annotation for each in (*own, *filters)}
+    return asked
 
 
 @commands.command("verify")
@@ -90,20 +106,10 @@ def verify_command(
 
 
 @commands.command("show")
-def show_command(
-    data: ExistingDataDir = None,
-    patient: PatientOption = "",
-    issuer: IssuerOption = "",
-    study: StudyOption = "",
-    subject: SubjectOption = "",
-    action: ActionOption = "",
-    outcome: OutcomeOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
-) -> None:
+@asking
+def show_command(question: Question, data: ExistingDataDir = None) -> None:
     """Who has done what on whom, when and why, also from rotated files. Looking is on record as well."""
-    question = Question("", study, subject, action, outcome, _time(since), _time(until))
-    for record in _asked(settings_for(data), question, patient, issuer, "show"):
+    for record in _asked(settings_for(data), question, "show"):
         typer.echo(line(record))
 
 
@@ -116,7 +122,9 @@ class Format(StrEnum):
 
 
 @commands.command("export")
+@asking
 def export_command(
+    question: Question,
     data: ExistingDataDir = None,
     form: Annotated[
         Format,
@@ -125,19 +133,10 @@ def export_command(
         ),
     ] = Format.DICOM,
     each: Annotated[bool, typer.Option("--each", help="An event for each record, not one for a minute's requests on a study.")] = False,
-    patient: PatientOption = "",
-    issuer: IssuerOption = "",
-    study: StudyOption = "",
-    subject: SubjectOption = "",
-    action: ActionOption = "",
-    outcome: OutcomeOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
 ) -> None:
     """What is asked for as `show` does, in a form that others read. It is on record as well."""
     settings = settings_for(data)
-    question = Question("", study, subject, action, outcome, _time(since), _time(until))
-    for portion in _portions(_asked(settings, question, patient, issuer, "export"), 1 if each else PORTION):
+    for portion in _portions(_asked(settings, question, "export"), 1 if each else PORTION):
         for text in exported(portion, form, Site(settings.audit.source, settings.audit.site)):
             typer.echo(text)
 
@@ -161,37 +160,21 @@ def _portions(records: Iterable[Mapping[str, Any]], most: int) -> Iterator[list[
         yield portion
 
 
-@dataclass(frozen=True, slots=True)
-class _Whom:
-    digest: str = ""
-    studies: Collection[str] = ()
+def _question(patient: str, issuer: str, study: str, subject: str, action: str, outcome: str, since: str, until: str) -> Question:
+    try:
+        return Question(whom(patient, issuer), study, subject, action, outcome, _time(since), _time(until))
+    except BadRequest:
+        raise SettingsError("--patient: this is no PatientID") from None
 
 
-def _asked(settings: Settings, question: Question, patient: str, issuer: str, command: str) -> Iterator[Mapping[str, Any]]:
+def _asked(settings: Settings, question: Question, command: str) -> Iterator[Record]:
     """The records that are asked for, once it is on record that they are."""
-    whom = asyncio.run(_on_record(settings, question, patient, issuer, command))
-    yield from questions.asked(
-        Question(whom.digest, question.study, question.subject, question.action, question.outcome, question.since, question.until),
-        partial(trail.records, settings.audit_path),
-        whom.studies,
-    )
 
+    async def asked() -> Iterator[Record]:
+        async with build_archive(settings) as archive:
+            return await review_all(archive, CALLER, question, command=command)
 
-async def _on_record(settings: Settings, question: Question, patient: str, issuer: str, command: str) -> _Whom:
-    who = named(patient, issuer) if patient else None
-    if patient and who is None:
-        raise SettingsError("--patient: this is no PatientID")
-    facts = {name: value for name in Question.__slots__ if name not in ("patient", "study") and (value := getattr(question, name))}
-    async with (
-        build_archive(settings) as archive,
-        audited(archive, CALLER, Action.REVIEW, Target(), command=command, asked=facts) as granted,
-    ):
-        if question.study:
-            granted.detail["studies"] = [question.study]
-        if who is None:
-            return _Whom()
-        granted.patients.add(who)
-        return _Whom(_keys(settings).patient(who), [str(uid) for uid in await archive.index.studies_of(who)])
+    return asyncio.run(asked())
 
 
 def line(record: Mapping[str, Any]) -> str:

@@ -14,16 +14,18 @@ from app.access import policy_file
 from app.access.certificates import KIND as CERTIFICATE
 from app.access.claims import KIND as TOKEN
 from app.access.keys import KIND as KEY
-from app.access.policy import BESIDE_STUDIES, decide, scopes_of, verdicts
+from app.access.policy import explain
 from app.access.policy_file import PolicyError
 from app.access.rules import RuleBook
 from app.cli.options import DataDir, settings_for
 from app.dicom import uid
 from app.door import open_book
-from app.errors import DicomwebError, Forbidden
+from app.errors import DicomwebError
 from app.index import open_index
-from app.model import Access, Action, Caller, Selection, Target, Uid
+from app.model import Access, Action, Caller, Selection, Uid
+from app.reasons import Explanation
 from app.settings import Settings, load_settings
+from app.studies.explaining import OfStudy, of_study
 
 commands = typer.Typer(help="Who may do what: look at a policy file, and ask it.", no_args_is_help=True)
 File = Annotated[Path | None, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Else the one in access.policy.")]
@@ -82,30 +84,30 @@ def explain_command(
 
 
 def _explain(book: RuleBook | None, caller: Caller, action: Action, now: float, settings: Settings, study: str) -> bool:
-    typer.echo("scopes      " + (" ".join(sorted(scopes_of(book, caller))) or "none"))
-    for verdict in verdicts(book, caller, action, now) if book else []:
-        effect = ("permits" if verdict.rule.permits else "denies") if verdict.applies else f"is silent: {verdict.why}"
-        typer.echo(f"rule        {verdict.rule.name}: {effect}")
-    try:
-        access = decide(book, caller, action, now)
-    except Forbidden as error:
-        typer.echo(f"answer      no: {error.detail}")
+    told = explain(book, caller, action, now)
+    typer.echo("scopes      " + (" ".join(told.scopes) or "none"))
+    for verdict in told.verdicts:
+        effect = ("permits" if verdict.permits else "denies") if verdict.applies else f"is silent: {verdict.why}"
+        typer.echo(f"rule        {verdict.rule}: {effect}")
+    if told.access is None:
+        typer.echo(f"answer      no: {told.refusal}")
         return False
-    for line in _lines(access):
+    for line in _lines(told.access):
         typer.echo(line)
-    if not study or action in BESIDE_STUDIES:
+    found = asyncio.run(_of_study(settings, action, told, uid.parse(study))) if study else None
+    if found is None:
         typer.echo("answer      yes")
         return True
-    seen, there = asyncio.run(_sees(settings, uid.parse(study), access))
-    typer.echo(f"answer      {'yes' if seen else 'no'}, " + ("for this study" if there else "for there is no such study"))
-    return seen
+    for rule in found.rules:
+        typer.echo(f"selects it  {rule}")
+    typer.echo(f"answer      {'yes' if found.covered else 'no'}, " + ("for this study" if found.there else "for there is no such study"))
+    return found.covered
 
 
-async def _sees(settings: Settings, study: Uid, access: Access) -> tuple[bool, bool]:
+async def _of_study(settings: Settings, action: Action, told: Explanation, study: Uid) -> OfStudy | None:
     index = open_index(settings.database_url)
     try:
-        there = bool(await index.digests(Target(study), access=Access()))
-        return there and await index.sees(study, access=access), there
+        return await of_study(index, action, told, study)
     finally:
         await index.close()
 

@@ -5,6 +5,23 @@ from __future__ import annotations
 from app.dicomweb.transactions import JSON, Answer, Transaction
 
 _SIGN_IN = (401, 403, 429)
+FHIR_JSON = "application/fhir+json"
+AUDIT = ("patient", "issuer", "studyUID", "subject", "action", "outcome", "since", "until", "limit", "cursor")
+EXPLAIN: tuple[str, ...] = (
+    "subject",
+    "credential",
+    "issuer",
+    "role",
+    "scope",
+    "organisation",
+    "purpose",
+    "patient",
+    "patientIssuer",
+    "address",
+    "at",
+)
+EXPLAIN += ("action", "studyUID")
+_EXPLAINED = (Answer(200, "For each action whether he may, and what each rule says of it", (JSON,)),)
 
 OPERATIONAL: tuple[Transaction, ...] = (
     Transaction("GET", "/health/live", "Does the process answer?", "", "Health", (Answer(200, "It does", (JSON,)),)),
@@ -72,6 +89,36 @@ OPERATIONAL: tuple[Transaction, ...] = (
     ),
     Transaction(
         "DELETE", "/admin/keys/{prefix}", "Revoke an API key", "", "Access", (Answer(204, "Refused from now on"),), (404, *_SIGN_IN)
+    ),
+    Transaction(
+        "GET",
+        "/admin/audit",
+        "Review the audit trail",
+        "",
+        "Access",
+        (
+            Answer(
+                200,
+                "Records, oldest first; where a page ends before the trail does, `cursor` and a Link tell how to go on",
+                (JSON, FHIR_JSON),
+            ),
+        ),
+        (400, *_SIGN_IN, 503),
+        parameters=AUDIT,
+    ),
+    *(
+        Transaction(
+            method,
+            "/admin/policy/explain",
+            "Explain what a caller may, and by which rule",
+            "",
+            "Access",
+            _EXPLAINED,
+            (400, *_SIGN_IN),
+            parameters=() if body else EXPLAIN,
+            body=body,
+        )
+        for method, body in (("GET", ()), ("POST", (JSON,)))
     ),
     Transaction("DELETE", "/session", "End the session", "", "Access", (Answer(204, "The cookie is taken back"),)),
     *(

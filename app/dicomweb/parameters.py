@@ -111,6 +111,22 @@ NEGOTIATION_PARAMETERS = {
 SIGN_IN_PARAMETERS = {
     "return": Parameter("Path of this server to come back to", "/"),
 }
+ACCESS_PARAMETERS = {
+    "patient": Parameter("A PatientID: on whom something was done; or in whose context a caller was launched", "4711"),
+    "issuer": Parameter("Of that PatientID; of a caller: who vouches for him", "NORTH"),
+    "patientIssuer": Parameter("Who issued the PatientID", "NORTH"),
+    "subject": Parameter("A caller: user, service or owner of a key", "ann"),
+    "action": Parameter("search, retrieve, store, update, delete, administer, review or sign-in", "retrieve"),
+    "outcome": Parameter("success, NotModified, or the name of an error", "Forbidden"),
+    "until": Parameter("Before this time", "2026-02-01T00:00:00Z"),
+    "credential": Parameter("token, key or certificate", "token"),
+    "role": Parameter("A role of the caller; may be given again and again, like `scope` and `purpose`", "reader"),
+    "scope": Parameter("A scope of his credential", "user/ImagingStudy.rs"),
+    "organisation": Parameter("His organisation", "north"),
+    "purpose": Parameter("A purpose of use", "TREAT"),
+    "address": Parameter("From where he asks", "192.0.2.7"),
+    "at": Parameter("When he asks, else now", "2026-01-31T08:15:00Z"),
+}
 CHANGE_PARAMETERS = {
     "after": Parameter("Changes above this sequence; `latest` for those to come. Of a stream, Last-Event-ID comes first", "0"),
     "wait": Parameter("Seconds to wait for the first change if there is none, at most 300", "1"),
@@ -120,5 +136,11 @@ CHANGE_PARAMETERS = {
 }
 CHANGES = ("after", "limit", "wait", "kind", "study", "since", "accept")
 QUERY_PARAMETERS |= (
-    CHANGE_PARAMETERS | URI_PARAMETERS | RENDERED_PARAMETERS | VOLUME_PARAMETERS | NEGOTIATION_PARAMETERS | SIGN_IN_PARAMETERS
+    CHANGE_PARAMETERS
+    | URI_PARAMETERS
+    | RENDERED_PARAMETERS
+    | VOLUME_PARAMETERS
+    | NEGOTIATION_PARAMETERS
+    | SIGN_IN_PARAMETERS
+    | ACCESS_PARAMETERS
 )

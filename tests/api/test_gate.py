@@ -135,4 +135,4 @@ def test_every_route_stands_in_the_table_of_transactions_and_every_row_has_a_rou
 
     assert pairs(routers.DICOMWEB) == {row.key for row in TRANSACTIONS if not row.missing}
     assert pairs(routers.UNSUPPORTED) == {row.key for row in TRANSACTIONS if row.missing}
-    assert pairs(routers.OPERATIONAL + routers.SESSIONS + routers.ADMINISTRATION) == {row.key for row in OPERATIONAL}
+    assert pairs(routers.OPERATIONAL + routers.SESSIONS + routers.ADMINISTRATION + routers.REVIEW) == {row.key for row in OPERATIONAL}

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from app.audit import delivery
-from app.audit.delivery import Cursor, Delivery, pending
+from app.audit.delivery import Delivery, pending
 from app.audit.dicom_message import Site
 from app.audit.events import Event
 from app.audit.receivers import to_fhir, to_syslog
 from app.audit.sinks import FileSink
 from app.audit.syslog import Receiver, framed, send, syslog_message
+from app.audit.trail import Cursor
 from app.model import Action, AuditEntry, Caller, Target, Uid
 from app.settings import SettingsError, load_settings
 from tests.api.conftest import open_site

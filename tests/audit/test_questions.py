@@ -13,10 +13,11 @@ import pytest
 from app.audit import trail
 from app.audit.keys import open_keys
 from app.audit.patients import Patients
-from app.audit.questions import Question, asked, time_of
+from app.audit.questions import asked, time_of
 from app.audit.sinks import FileSink
 from app.dicomweb.who import named
 from app.model import Action, AuditEntry, Caller, Target, Uid
+from app.records import Question
 from tests.api.conftest import Site, open_site
 from tests.builders import instance
 
@@ -38,7 +39,7 @@ async def who_saw(site: Site, patient: str, issuer: str = "") -> list[tuple[str,
     assert who is not None
     digest = open_keys(site.settings.audit_key).patient(who)
     studies = [str(uid) for uid in await site.app.state.service.archive.index.studies_of(who)]
-    found = asked(Question(digest), lambda: trail.records(site.settings.audit_path), studies)
+    found = asked(Question(digest), lambda words: trail.records(site.settings.audit_path, words), studies)
     return [(record["action"], record["study"] or "", record["outcome"]) for record in found]
 
 

@@ -90,7 +90,7 @@ def filled(path: str, uid: str) -> str:
 async def ask(site: Site, asked: Asked, headers: dict[str, str], uid: str = NORTH) -> httpx.Response:
     method, path = asked
     body, kind = (
-        multipart([study(uid, "North Hospital", "N1")]) if method == "POST" and path not in ("/session", "/admin/keys") else (b"", "")
+        multipart([study(uid, "North Hospital", "N1")]) if method == "POST" and not path.startswith(("/session", "/admin/")) else (b"", "")
     )
     url = BASE.removesuffix("/dicom-web") + filled(path, uid)
     return await site.http.request(method, url, content=body, headers={**({"Content-Type": kind} if kind else {}), **headers})
