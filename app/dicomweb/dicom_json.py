@@ -6,7 +6,6 @@ cannot be converted is kept as text or bytes and listed. Must not know: who asks
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import b2a_base64
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from itertools import islice
 from app.dicom.charset import DEFAULT_REPERTOIRE, Repertoire, repertoire
 from app.dicom.elements import DataSet, Element, Source, text
 from app.dicom.window import Window
+from app.dicomweb import json_text
 from app.dicomweb.json_values import CONVERTERS
 from app.dicomweb.media_types import OCTET_STREAM
 from app.model import BASE_MARK, Bulkdata, JsonObject, Span, Uid
@@ -53,7 +53,6 @@ _MARK = BASE_MARK.decode("ascii")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 _ACTIVE = re.compile(r"html|svg|script|multipart|message")
 """What a browser would run, or take apart, in our name: never a media type that somebody else may choose for our answers."""
-_to_text = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,8 @@ def encode(source: Source, dataset: DataSet, *, bulkdata_root: str, transfer_syn
     written = _text(encoded)
     if bulkdata:
         # No value can hold this: within a JSON string its quotes would be escaped.
-        written = written.replace('"BulkDataURI":"\\u0001', f'"BulkDataURI":"{_MARK}')
-    return Encoded(encoded, written.encode("utf-8"), bulkdata, tuple(run.invalid))
+        written = written.replace(b'"BulkDataURI":"\\u0001', b'"BulkDataURI":"' + BASE_MARK)
+    return Encoded(encoded, written, bulkdata, tuple(run.invalid))
 
 
 @dataclass(slots=True)
@@ -129,15 +128,15 @@ def _data_set(run: _Run, dataset: DataSet, path: str, inherited: Repertoire) -> 
     return encoded if ascending else {key: encoded[key] for key in sorted(encoded)}
 
 
-def _text(encoded: JsonObject) -> str:
+def _text(encoded: JsonObject) -> bytes:
     """Written piece by piece: the encoder lets nobody else do anything until it comes to its end."""
     if len(encoded) <= _AT_ONCE:
-        return _to_text(encoded)
+        return json_text.text(encoded)
     members = iter(encoded.items())
-    pieces: list[str] = []
+    pieces: list[bytes] = []
     while some := dict(islice(members, _AT_ONCE)):
-        pieces.append(_to_text(some)[1:-1])
-    return "{" + ",".join(pieces) + "}"
+        pieces.append(json_text.text(some)[1:-1])
+    return b"{" + b",".join(pieces) + b"}"
 
 
 def _distinct(dataset: DataSet) -> tuple[list[Element], bool]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.dicom.attributes import ALWAYS, DEPTH, KEYS_OF, PATIENT_TAGS, REQUIRED, SERIES_TAGS, SHARED, STUDY_TAGS, tag, vr_of
 from app.dicom.site_keys import NO_SITE_KEYS, SiteKeys, tags_of
+from app.dicomweb import json_text
 from app.dicomweb.members import replaced
 from app.dicomweb.query import Query
 from app.dicomweb.search_keys import IndexedValue, columns, indexed_values
@@ -37,8 +38,6 @@ __all__ = [
 _MARK = BASE_MARK.decode()
 _BULK_MARK = b'"BulkDataURI":"\\u0001'
 _BULK_BASE = b'"BulkDataURI":"' + BASE_MARK
-_as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
-_sorted_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, sort_keys=True).encode
 _CHARACTER_SET, _AVAILABILITY, _RETRIEVE_URL = tag("SpecificCharacterSet"), tag("InstanceAvailability"), tag("RetrieveURL")
 _OWN_MARK = f'"{_RETRIEVE_URL}":{{"vr":"UR","Value":["\\u0001'.encode()
 _OWN_BASE = _OWN_MARK.replace(b"\\u0001", BASE_MARK)
@@ -274,7 +273,7 @@ def _element(vr: str, values: list[Any]) -> JsonObject:
 
 
 def _text(obj: JsonObject) -> bytes:
-    text = _sorted_text(obj).encode("utf-8", "replace")
+    text = json_text.sorted_text(obj)
     # The mark of the address that we wrote ourselves; if it stands nowhere else, there is no need to look at each member.
     if _RETRIEVE_URL in obj and text.count(b"\\u0001") == 1 and _OWN_MARK in text:
         return text.replace(_OWN_MARK, _OWN_BASE)
@@ -283,7 +282,7 @@ def _text(obj: JsonObject) -> bytes:
 
 def _member(name: str, element: Any) -> bytes:
     """One member, where the mark stands as its raw byte only in URIs that this server wrote; in any other value it stays escaped."""
-    text = _as_text(element).encode("utf-8", "replace")
+    text = json_text.text(element)
     if b"\\u0001" in text:
         text = text.replace(_BULK_MARK, _BULK_BASE)
         if name == _RETRIEVE_URL:
