@@ -35,7 +35,7 @@ def item(
     return made
 
 
-def number(concept: str, value: str | None, unit: Dataset | None = None, *children: Dataset, **keywords: Any) -> Dataset:
+def number(concept: str | Dataset, value: str | None, unit: Dataset | None = None, *children: Dataset, **keywords: Any) -> Dataset:
     measured = Dataset()
     if value is not None:
         measured.NumericValue = value

@@ -24,8 +24,9 @@ CLAUSE = "PS3.18 8.3.5"
 LARGEST_FRAME = 1024**3
 """Bytes of a stored frame that is read to be shown."""
 
-REMEMBERED = 8 * 1024 * 1024
-"""Bytes of Metadata text whose parsed form is kept, which takes about ten times as much: for viewers that ask frame by frame."""
+REMEMBERED = 3 * 1024 * 1024 // 2
+"""Bytes of Metadata text whose parsed form is kept, which takes about ten times as much: enough for viewers that ask a series frame by
+frame, and little enough that a busy server has reached it within a minute."""
 
 _SMALL = 32 * 1024
 
