@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,9 +14,9 @@ from app.api.administration import NO_STORE
 from app.api.request import admit, query_items, root_url
 from app.dicomweb import resources
 from app.dicomweb.operational import AUDIT, FHIR_JSON
-from app.dicomweb.times import moment
+from app.dicomweb.times import instant, moment
 from app.errors import InvalidQuery
-from app.model import Action
+from app.model import Action, JsonObject
 from app.records import Question
 from app.studies.review import review, whom
 
@@ -37,9 +36,12 @@ async def get_audit(request: Request) -> Response:
     headers = NO_STORE | ({"Link": f'<{link}>; rel="next"'} if link else {})
     if FHIR_JSON in request.headers.get("accept", ""):
         entries = context.archive.trail.events(portion.records)
-        bundle = {"resourceType": "Bundle", "type": "collection", "link": [{"relation": "next", "url": link}] if link else None}
-        told = {name: value for name, value in {**bundle, "entry": entries or None}.items() if value is not None}
-        return Response(json.dumps(told), media_type=FHIR_JSON, headers=headers)
+        bundle: JsonObject = {"resourceType": "Bundle", "type": "collection"}
+        if link:
+            bundle["link"] = [{"relation": "next", "url": link}]
+        if entries:
+            bundle["entry"] = entries
+        return Response(json.dumps(bundle), media_type=FHIR_JSON, headers=headers)
     return JSONResponse({"records": portion.records, "cursor": portion.cursor or None}, headers=headers)
 
 
@@ -68,8 +70,7 @@ def action_named(text: str) -> Action:
 def seconds(name: str, text: str) -> float:
     """A date, or a date and time, as seconds since 1970; without a zone it is UTC. InvalidQuery."""
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return instant(text)
     except (ValueError, OverflowError):
         raise InvalidQuery(f"{name} has to be a time such as 2026-01-31 or 2026-01-31T08:00Z") from None
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from operator import itemgetter
 
-from app.dicomweb.times import moment
+from app.dicomweb.times import instant, moment
 from app.records import Question, Record
 
 Owners = Mapping[str, list[tuple[str, bool]]]
@@ -64,8 +63,7 @@ def owners(question: Question, trail: Trail, studies: Collection[str]) -> Owners
 
 def time_of(text: str) -> str:
     """A date, or a date and time, as it stands in records: of no zone it is UTC. ValueError."""
-    found = datetime.fromisoformat(text)
-    return moment((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    return moment(instant(text))
 
 
 def studies_of(record: Record) -> list[str]:

@@ -35,15 +35,16 @@ async def of_study(index: Index, action: Action, told: Explanation, study: Uid |
     """What the explanation means for one study; None for an action that concerns none."""
     if study is None or action in BESIDE_STUDIES:
         return None
-    if not await _is_seen(index, study, Access()):
+    if not await index.digests(Target(study), access=Access()):
         return OfStudy()
     rules = [verdict.rule for verdict in told.verdicts if verdict.applies and await _selects(index, study, verdict)]
-    return OfStudy(True, told.access is not None and await _is_seen(index, study, told.access), rules)
+    return OfStudy(True, told.access is not None and await _covers(index, study, told.access), rules)
 
 
 async def _selects(index: Index, study: Uid, verdict: Verdict) -> bool:
-    return not verdict.studies or await _is_seen(index, study, Access(permitted=verdict.studies))
+    return not verdict.studies or await _covers(index, study, Access(permitted=verdict.studies))
 
 
-async def _is_seen(index: Index, study: Uid, access: Access) -> bool:
-    return bool(await index.digests(Target(study), access=access))
+async def _covers(index: Index, study: Uid, access: Access) -> bool:
+    """Of a study that is there."""
+    return not await index.hidden([study], access=access)
